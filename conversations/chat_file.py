@@ -1,0 +1,211 @@
+"""One chat's file: its form, and how it is read when it is whole, foreign, old or damaged."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Self
+
+from . import json_lines
+from .models import Conversation, ConversationMessage, ConversationMetadata, parse_time
+from .names import name_from_question
+
+_LIST_KEY = "messages"
+_HEAD_BYTES = 64 * 1024  # a first line is some 500 bytes; more than this is not ours
+_TAIL_BLOCK = 32 * 1024
+_END = b"\n]}\n"
+
+
+class FileIdentity(NamedTuple):
+    """Tells whether a file is still the one that we wrote or read."""
+
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Self:
+        return cls(status.st_size, status.st_mtime_ns)
+
+
+@dataclass(slots=True)
+class ChatFile:
+    """A chat in memory: metadata apart, messages as the encoded bytes that stand in the file."""
+
+    metadata: ConversationMetadata
+    body: bytes = b""
+    extra: dict[str, Any] = field(default_factory=dict)
+    damaged: bool = False  # something of the file could not be read
+
+    @classmethod
+    def parse(cls, data: bytes, *, user_id: int, conversation_id: str) -> Self | None:
+        """Read a chat of any age and layout; None when nothing of it can be read."""
+        read = json_lines.salvage(data, _LIST_KEY)
+        raw = read.head.pop("metadata", None)
+        if not read.items and not isinstance(raw, dict):
+            return None
+        metadata = ConversationMetadata.from_dict(
+            raw, user_id=user_id, conversation_id=conversation_id
+        )
+        chat = cls(metadata, extra=read.head)
+        messages = chat._take_items(read.items)
+        chat.damaged = read.damaged or not isinstance(raw, dict) or len(messages) < len(read.items)
+        chat._count(messages)
+        _describe(metadata, messages)
+        return chat
+
+    @classmethod
+    def trusted(cls, data: bytes, metadata: ConversationMetadata) -> Self | None:
+        """Read a file known to be sound, messages unparsed; None when its form is not ours."""
+        parts = json_lines.split(data, _LIST_KEY)
+        if parts is None:
+            return None
+        head, body = parts
+        head.pop("metadata", None)
+        return cls(metadata, body, head)
+
+    @classmethod
+    def from_conversation(cls, conversation: Conversation) -> Self:
+        body = json_lines.join_items(
+            [json_lines.encode_item(message.to_dict()) for message in conversation.messages]
+        )
+        chat = cls(conversation.metadata, body, dict(conversation.extra))
+        chat._count(conversation.messages)
+        return chat
+
+    def to_conversation(self) -> Conversation:
+        messages, _ = self.messages()
+        return Conversation(self.metadata, messages, copy.deepcopy(self.extra), self.revision())
+
+    def encode(self) -> bytes:
+        head = {"metadata": self.metadata.to_dict(), **self.extra}
+        return json_lines.encode(head, _LIST_KEY, self.body)
+
+    def messages(self) -> tuple[list[ConversationMessage], int]:
+        """Decode the messages, oldest first, and count the lines that are none."""
+        return _read_messages(json_lines.split_items(self.body))
+
+    def last(self, limit: int) -> list[ConversationMessage]:
+        """Decode the last messages alone, oldest first."""
+        lines = self.body.rsplit(b",\n", limit)[-limit:] if self.body else []
+        return _read_messages(lines)[0]
+
+    def append(self, message: ConversationMessage) -> bool:
+        """Add a message; False when the very same one is there already."""
+        line = json_lines.encode_item(message.to_dict())
+        if json_lines.contains_item(self.body, line):
+            return False
+        self.body = json_lines.append_item(self.body, line)
+        self.metadata.message_count += 1
+        self.metadata.total_tokens += message.tokens
+        return True
+
+    def replace(self, old: ConversationMessage, new: ConversationMessage) -> bool:
+        """Put `new` where the latest `old` stands; False when there is no such message."""
+        lines = json_lines.split_items(self.body)
+        old_line = json_lines.encode_item(old.to_dict())
+        for place in range(len(lines) - 1, -1, -1):
+            if lines[place] == old_line:
+                lines[place] = json_lines.encode_item(new.to_dict())
+                self.body = json_lines.join_items(lines)
+                self.metadata.total_tokens += new.tokens - old.tokens
+                return True
+        return False
+
+    def contains(self, message: ConversationMessage) -> bool:
+        return json_lines.contains_item(self.body, json_lines.encode_item(message.to_dict()))
+
+    def contains_all_of(self, other: ChatFile) -> bool:
+        """Tell whether every message of `other` is here as well, as often as there."""
+        mine = json_lines.split_items(self.body)
+        counts: dict[bytes, int] = {}
+        for line in mine:
+            counts[line] = counts.get(line, 0) + 1
+        for line in json_lines.split_items(other.body):
+            counts[line] = counts.get(line, 0) - 1
+            if counts[line] < 0:
+                return False
+        return True
+
+    def revision(self) -> str:
+        return hashlib.sha256(self.body).hexdigest()
+
+    def _take_items(self, items: list[Any]) -> list[ConversationMessage]:
+        """Lay the items out as lines, exactly as they are but for those that are no messages."""
+        messages, lines = [], []
+        for item in items:
+            try:
+                messages.append(ConversationMessage.from_dict(item))
+            except ValueError:
+                continue
+            lines.append(json_lines.encode_item(item))
+        self.body = json_lines.join_items(lines)
+        return messages
+
+    def _count(self, messages: Iterable[ConversationMessage]) -> None:
+        tokens = [message.tokens for message in messages]
+        self.metadata.message_count = len(tokens)
+        self.metadata.total_tokens = sum(tokens)
+
+
+def read_metadata(
+    path: Path, *, user_id: int, conversation_id: str
+) -> ConversationMetadata | None:
+    """Read the first line of a file of our own form; None when the file needs a full reading."""
+    with path.open("rb") as file:
+        first = file.readline(_HEAD_BYTES)
+        if not _ends_well(file):
+            return None
+    head = json_lines.decode_head(first.rstrip(b"\n"), _LIST_KEY)
+    if head is None or not isinstance(head.get("metadata"), dict):
+        return None
+    return ConversationMetadata.from_dict(
+        head["metadata"], user_id=user_id, conversation_id=conversation_id
+    )
+
+
+def read_last(path: Path, limit: int) -> list[ConversationMessage] | None:
+    """Read the last messages from the end of a file of our own form; None when that cannot be."""
+    with path.open("rb") as file:
+        if not _ends_well(file):
+            return None
+        start, tail = file.seek(0, os.SEEK_END), b""
+        while start and tail.count(b"\n") < limit + 2:
+            step = min(_TAIL_BLOCK, start)
+            start -= step
+            file.seek(start)
+            tail = file.read(step) + tail
+    lines = tail.removesuffix(b"]}\n").removesuffix(b"\n").split(b"\n")
+    del lines[0]  # the head, or a line that is cut
+    messages, unreadable = _read_messages([line.removesuffix(b",") for line in lines[-limit:]])
+    return None if unreadable else messages
+
+
+def _ends_well(file: BinaryIO) -> bool:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - len(_END), 0))
+    return file.read(len(_END)) == _END
+
+
+def _read_messages(lines: Iterable[bytes]) -> tuple[list[ConversationMessage], int]:
+    messages, unreadable = [], 0
+    for line in lines:
+        try:
+            messages.append(ConversationMessage.from_dict(json_lines.decode_item(line)))
+        except ValueError:
+            unreadable += 1
+    return messages, unreadable
+
+
+def _describe(metadata: ConversationMetadata, messages: list[ConversationMessage]) -> None:
+    """Make up from the messages what the metadata of a foreign or damaged file do not say."""
+    times = sorted((message.timestamp for message in messages), key=parse_time)
+    if times:
+        metadata.created_at = metadata.created_at or times[0]
+        metadata.updated_at = metadata.updated_at or times[-1]
+    if not metadata.name:
+        questions = (message.text for message in messages if message.type == "user_question")
+        metadata.name = name_from_question(next(questions, ""))

@@ -1,0 +1,77 @@
+"""Writes that survive a crash and a power cut, on file systems that honour fsync.
+
+All of it blocks; call it in a thread. Rename without fsync keeps a file whole through `kill -9`
+but may leave it empty, or take the change back, when the power goes; hence every fsync here.
+A failed fsync is never tried again on the same file: the system may already have dropped the data.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+_FILE_MODE = 0o600
+_FOLDER_MODE = 0o700
+_TEMP_SUFFIX = ".tmp"
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+
+
+def replace_file(path: Path, data: bytes) -> os.stat_result:
+    """Put `data` under `path` in one step; the caller syncs the folder with `sync_folder`.
+
+    On any error the old file stays as it was and the temporary one is removed.
+    """
+    temp = path.with_name(f".{path.name}.{secrets.token_hex(6)}{_TEMP_SUFFIX}")
+    try:
+        status = _write_new(temp, data)
+        temp.replace(path)
+    except BaseException:
+        temp.unlink(missing_ok=True)
+        raise
+    return status
+
+
+def _write_new(path: Path, data: bytes) -> os.stat_result:
+    descriptor = os.open(path, _CREATE, _FILE_MODE)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+        return os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: what was created, renamed into it or removed from it."""
+    if os.name == "nt":
+        return  # a folder cannot be opened there; the file system's journal orders its names
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder for us alone, with its missing parents, durably."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Rename across folders, durably: the new name first, so that no moment has none."""
+    source.replace(target)
+    sync_folder(target.parent)
+    sync_folder(source.parent)
+
+
+def sweep_temporary(folder: Path) -> None:
+    """Remove what a crash left behind. Only the process that owns the folder may."""
+    for path in folder.glob(f".*{_TEMP_SUFFIX}"):
+        path.unlink(missing_ok=True)

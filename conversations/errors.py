@@ -1,0 +1,49 @@
+"""What can go wrong, and whose fault it is.
+
+::
+
+    ConversationError
+    ├── InvalidNameError     a person chose a name that cannot be one; .reason tells which way
+    └── StorageError         reading or writing failed; what was acknowledged is untouched
+        ├── FolderInUseError  another process owns the folder
+        └── StorageClosedError  the storage was used after close()
+
+A wrong type of argument is a plain `TypeError`, because it is a mistake in the calling program.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+
+class ConversationError(Exception):
+    """Everything that this package raises on purpose."""
+
+
+class InvalidNameError(ConversationError):
+    """A name is empty after cleaning, or longer than `limit` characters."""
+
+    def __init__(self, reason: Literal["empty", "too_long"], *, limit: int) -> None:
+        super().__init__(f"the name is {reason.replace('_', ' ')} (1-{limit} characters)")
+        self.reason: Literal["empty", "too_long"] = reason
+        self.limit = limit
+
+
+class StorageError(ConversationError):
+    """The storage could not do it: full disk, missing rights, broken device, lost connection."""
+
+
+class FolderInUseError(StorageError):
+    """Another process holds the lock of this folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} is in use by another process; one process owns a folder of chats"
+            " (stop the other one, or give this one a folder of its own)"
+        )
+        self.folder = folder
+
+
+class StorageClosedError(StorageError):
+    """The storage was closed before this call."""

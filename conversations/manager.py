@@ -1,0 +1,308 @@
+"""The rules of many chats: names, the active one, the trash. Where they are, a storage knows."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from .errors import StorageError
+from .models import (
+    Conversation,
+    ConversationMessage,
+    ConversationMetadata,
+    newest_first,
+    parse_time,
+)
+from .names import DEFAULT_NAME, clean_name, name_from_question
+from .storage import ConversationStorage, is_valid_id
+
+logger = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+TRASH_KEPT = timedelta(days=30)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ConversationManager:
+    """Every user's chats, one of them active.
+
+    All methods may be called by many tasks at once. An id that does not exist, that belongs to
+    another user or that is no id at all is simply not found. A storage that fails makes a method
+    log it and give `False`, `None`, 0 or nothing; with `raise_errors` it raises `StorageError`
+    instead, so that a person can be told that their chats are unreachable rather than gone.
+    `create_conversation` always raises. A wrong type is a `TypeError` in both cases.
+    """
+
+    def __init__(
+        self,
+        storage: ConversationStorage,
+        *,
+        raise_errors: bool = False,
+        trash_kept: timedelta = TRASH_KEPT,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self.trash_kept = trash_kept
+        self._storage = storage
+        self._raise_errors = raise_errors
+        self._clock = clock
+
+    async def create_conversation(self, user_id: int, username: str, first_question: str) -> str:
+        """Create an empty chat named after its first question, make it active, and give its id.
+
+        A question without anything visible gives the default name, and the chat takes its name
+        from the first question that is added to it.
+
+        :raises StorageError: it could not be stored.
+        """
+        _check(user_id, int, "user_id")
+        _check(username, str, "username")
+        _check(first_question, str, "first_question")
+        metadata = self._new_chat(user_id, username, first_question)
+        await self._storage.create(metadata)
+        return metadata.conversation_id
+
+    async def load_conversation(self, user_id: int, conversation_id: str) -> Conversation | None:
+        if not _is_found(user_id, conversation_id):
+            return None
+        return await self._attempt(self._storage.load(user_id, conversation_id), None)
+
+    async def save_conversation(self, conversation: Conversation) -> bool:
+        """Store a whole chat; `message_count` and `total_tokens` follow its messages.
+
+        False when the stored chat has messages that this object never saw: somebody else added
+        them, and nothing is overwritten unseen. A chat that never existed is stored as a new one.
+        """
+        _check(conversation, Conversation, "conversation")
+        if not _is_found(conversation.metadata.user_id, conversation.metadata.conversation_id):
+            return False
+        return await self._attempt(self._storage.save(conversation), False)
+
+    async def delete_conversation(self, user_id: int, conversation_id: str) -> bool:
+        """Move a chat to the trash, from where `restore_conversation` brings it back.
+
+        If it was active, the most recently used other chat is active now, or else a new empty one.
+        """
+        if not _is_found(user_id, conversation_id):
+            return False
+        return await self._attempt(self._delete(user_id, conversation_id), False)
+
+    async def get_active_conversation_id(self, user_id: int) -> str | None:
+        _check(user_id, int, "user_id")
+        return await self._attempt(self._active_id(user_id), None)
+
+    async def set_active_conversation(self, user_id: int, conversation_id: str) -> bool:
+        if not _is_found(user_id, conversation_id):
+            return False
+        return await self._attempt(self._storage.activate(user_id, conversation_id), False)
+
+    async def add_message(
+        self,
+        user_id: int,
+        conversation_id: str,
+        message: ConversationMessage,
+        *,
+        include_deleted: bool = False,
+    ) -> bool:
+        """Add a message; count, tokens and `updated_at` follow, the active chat stays what it is.
+
+        The very same message is stored once, however often it is added. `include_deleted` lets a
+        chat in the trash take it too, so that a late answer is there when the chat is restored.
+        """
+        _check(message, ConversationMessage, "message")
+        if not _is_found(user_id, conversation_id):
+            return False
+        added = self._storage.append(
+            user_id,
+            conversation_id,
+            message,
+            updated_at=self._clock().isoformat(),
+            first_name=name_from_question(message.text, default="") or None,
+            include_deleted=include_deleted,
+        )
+        return await self._attempt(added, False)
+
+    async def get_messages(
+        self, user_id: int, conversation_id: str, limit: int = 20
+    ) -> list[ConversationMessage]:
+        """Give the last `limit` messages, oldest first; none for a limit of 0 or less."""
+        _check(limit, int, "limit")
+        if not _is_found(user_id, conversation_id) or limit <= 0:
+            return []
+        return await self._attempt(self._storage.read_last(user_id, conversation_id, limit), [])
+
+    async def load_index(self, user_id: int) -> dict[str, Any]:
+        """Give the index as a dictionary in the file's format; an unknown user has no chats."""
+        _check(user_id, int, "user_id")
+        empty = {
+            "user_id": user_id,
+            "username": "",
+            "last_active_conversation_id": None,
+            "conversations": [],
+        }
+        return await self._attempt(self._index(user_id), empty)
+
+    async def list_conversations(self, user_id: int) -> list[ConversationMetadata]:
+        """Give a user's chats: the pinned first, and newest `updated_at` first among both."""
+        _check(user_id, int, "user_id")
+        return await self._attempt(self._list(user_id), [])
+
+    # Beyond the seed
+
+    async def rename_conversation(self, user_id: int, conversation_id: str, name: str) -> bool:
+        """Give a chat the name that its user chose; no automatic name ever replaces it.
+
+        :raises InvalidNameError: the name is not of 1-64 visible characters after cleaning.
+        """
+        _check(name, str, "name")
+        cleaned = clean_name(name)
+        if not _is_found(user_id, conversation_id):
+            return False
+        renamed = self._storage.rename(user_id, conversation_id, cleaned, "user")
+        return await self._attempt(renamed, False)
+
+    async def pin_conversation(
+        self, user_id: int, conversation_id: str, *, pinned: bool = True
+    ) -> bool:
+        if not _is_found(user_id, conversation_id):
+            return False
+        return await self._attempt(
+            self._storage.pin(user_id, conversation_id, pinned=pinned), False
+        )
+
+    async def start_conversation(self, user_id: int, username: str) -> str:
+        """Give an empty active chat: the active one where it is still empty, else a new one.
+
+        :raises StorageError: it could not be stored.
+        """
+        active = await self.get_active_conversation(user_id)
+        if active is not None and not active.message_count and active.name_source == "default":
+            return active.conversation_id
+        return await self.create_conversation(user_id, username, "")
+
+    async def get_active_conversation(self, user_id: int) -> ConversationMetadata | None:
+        chats = await self.list_conversations(user_id)
+        return next((chat for chat in chats if chat.is_active), None)
+
+    async def get_conversation(
+        self, user_id: int, conversation_id: str
+    ) -> ConversationMetadata | None:
+        """Give a chat's metadata without reading its messages."""
+        chats = await self.list_conversations(user_id)
+        return next((chat for chat in chats if chat.conversation_id == conversation_id), None)
+
+    async def replace_message(
+        self,
+        user_id: int,
+        conversation_id: str,
+        old: ConversationMessage,
+        new: ConversationMessage,
+        *,
+        include_deleted: bool = False,
+    ) -> bool:
+        """Put `new` where the latest message equal to `old` stands; False when there is none."""
+        if not _is_found(user_id, conversation_id):
+            return False
+        replaced = self._storage.replace(
+            user_id, conversation_id, old, new, include_deleted=include_deleted
+        )
+        return await self._attempt(replaced, False)
+
+    async def list_deleted(self, user_id: int) -> list[ConversationMetadata]:
+        """Give what the trash holds, last deleted first. What is over its time goes for good."""
+        _check(user_id, int, "user_id")
+        return await self._attempt(self._list_deleted(user_id), [])
+
+    async def restore_conversation(
+        self, user_id: int, conversation_id: str, *, activate: bool = False
+    ) -> bool:
+        """Bring a chat back from the trash, as it was.
+
+        With `activate` it becomes the active one, and the empty chat that stood in for it goes.
+        """
+        if not _is_found(user_id, conversation_id):
+            return False
+        restored = self._storage.restore(user_id, conversation_id, activate=activate)
+        return await self._attempt(restored, False)
+
+    async def empty_trash(self, user_id: int) -> int:
+        """Remove all deleted chats of a user for good; tell how many."""
+        _check(user_id, int, "user_id")
+        return await self._attempt(self._storage.purge(user_id), 0)
+
+    async def take_damage_report(self, user_id: int) -> int:
+        """Tell how many files had to be put aside as damaged since this was last asked."""
+        _check(user_id, int, "user_id")
+        return await self._attempt(self._take_damage(user_id), 0)
+
+    async def _active_id(self, user_id: int) -> str | None:
+        return (await self._storage.read_index(user_id)).last_active_conversation_id
+
+    async def _index(self, user_id: int) -> dict[str, Any]:
+        return (await self._storage.read_index(user_id)).to_dict()
+
+    async def _list(self, user_id: int) -> list[ConversationMetadata]:
+        chats = (await self._storage.read_index(user_id)).conversations
+        return sorted(chats, key=lambda chat: (not chat.pinned, newest_first(chat)))
+
+    async def _delete(self, user_id: int, conversation_id: str) -> bool:
+        username = (await self._storage.read_index(user_id)).username
+        return await self._storage.delete(
+            user_id,
+            conversation_id,
+            deleted_at=self._clock().isoformat(),
+            successor=self._new_chat(user_id, username, ""),
+        )
+
+    async def _list_deleted(self, user_id: int) -> list[ConversationMetadata]:
+        oldest = (self._clock() - self.trash_kept).isoformat()
+        await self._storage.purge(user_id, deleted_before=oldest)
+        deleted = await self._storage.read_trash(user_id)
+        return sorted(deleted, key=lambda chat: parse_time(chat.deleted_at), reverse=True)
+
+    async def _take_damage(self, user_id: int) -> int:
+        if not (await self._storage.read_index(user_id)).damaged_untold:
+            return 0
+        return await self._storage.take_damage(user_id)
+
+    def _new_chat(self, user_id: int, username: str, question: str) -> ConversationMetadata:
+        now = self._clock().isoformat()
+        name = name_from_question(question, default="")
+        return ConversationMetadata(
+            conversation_id=str(uuid.uuid4()),
+            user_id=user_id,
+            username=username,
+            name=name or DEFAULT_NAME,
+            created_at=now,
+            updated_at=now,
+            is_active=True,
+            name_source="question" if name else "default",
+        )
+
+    async def _attempt(self, doing: Awaitable[_Result], failed: _Result) -> _Result:
+        """Keep the seed's contract: a storage that fails gives `failed`, or raises if asked to."""
+        try:
+            return await doing
+        except StorageError:
+            if self._raise_errors:
+                raise
+            logger.exception("the storage failed")
+            return failed
+
+
+def _check(value: object, expected: type, name: str) -> None:
+    if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+        raise TypeError(f"{name} must be {expected.__name__}, not {type(value).__name__}")
+
+
+def _is_found(user_id: int, conversation_id: str) -> bool:
+    """Check the types, and tell whether a chat may have this id at all."""
+    _check(user_id, int, "user_id")
+    _check(conversation_id, str, "conversation_id")
+    return is_valid_id(conversation_id)

@@ -1,0 +1,252 @@
+"""The seed's records, as dataclasses, and how they are read from JSON that may be old or foreign.
+
+The names of the fields are the file format. Fields behind the seed's own are written only where
+they say something, so a plain chat looks in the file as it always did. Keys that we do not know
+stay in `extra` and go back into the file at the next write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+MessageType = Literal["user_question", "bot_answer"]
+SentAs = Literal["message", "file"]
+SearchType = Literal["fast", "deep"]
+NameSource = Literal["default", "question", "model", "user"]
+AnswerState = Literal["partial", "failed"]
+
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
+
+
+def parse_time(value: str | None) -> datetime:
+    """Read an ISO 8601 time; without an offset it is UTC, and what is no time sorts first."""
+    try:
+        time = datetime.fromisoformat(value or "")
+    except ValueError:
+        return _NO_TIME
+    try:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError:
+        return _NO_TIME
+
+
+@dataclass(slots=True)
+class ConversationMessage:
+    """One message of a chat.
+
+    `timestamp` is ISO 8601, stored as given. `message_id` is Telegram's; 0 where there is none yet
+    (an answer that was stored but not sent has 0 and `sent_as=None`). `tokens` counts this text.
+    `file_path` of a foreign file is data to show, never a path to open.
+    """
+
+    timestamp: str
+    message_id: int
+    type: MessageType
+    text: str
+    tokens: int = 0
+    sent_as: SentAs | None = None
+    file_path: str | None = None
+    search_type: SearchType | None = None
+    reply_to: int | None = None  # the question's message_id, on an answer
+    state: AnswerState | None = None  # None: complete
+    tokens_estimated: bool = False
+    model: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: object) -> ConversationMessage:
+        """Read one message; missing optional keys get defaults.
+
+        :raises ValueError: it is no object, or `type` or `text` is no string.
+        """
+        if not isinstance(data, dict):
+            raise ValueError("a message is not an object")  # noqa: TRY004 - it is data
+        if not isinstance(data.get("type"), str) or not isinstance(data.get("text"), str):
+            raise ValueError("a message without type or text")  # noqa: TRY004
+        known = {key: data[key] for key in _MESSAGE_KEYS if key in data}
+        message = cls(
+            timestamp=_text(known.get("timestamp")),
+            message_id=_number(known.get("message_id")),
+            type=known["type"],
+            text=known["text"],
+            tokens=_count(known.get("tokens")),
+            sent_as=_text_or_none(known.get("sent_as")),
+            file_path=_text_or_none(known.get("file_path")),
+            search_type=_text_or_none(known.get("search_type")),
+            reply_to=known.get("reply_to") if isinstance(known.get("reply_to"), int) else None,
+            state=_text_or_none(known.get("state")),
+            tokens_estimated=known.get("tokens_estimated") is True,
+            model=_text_or_none(known.get("model")),
+        )
+        message.extra = {key: data[key] for key in data if key not in _MESSAGE_KEYS}
+        return message
+
+    def to_dict(self) -> dict[str, Any]:
+        data: dict[str, Any] = {key: getattr(self, key) for key in _SEED_MESSAGE_KEYS}
+        if self.reply_to is not None:
+            data["reply_to"] = self.reply_to
+        if self.state is not None:
+            data["state"] = self.state
+        if self.tokens_estimated:
+            data["tokens_estimated"] = True
+        if self.model is not None:
+            data["model"] = self.model
+        return data | self.extra
+
+
+@dataclass(slots=True)
+class ConversationMetadata:
+    """What a list needs to know of a chat: the first line of its file, and its index entry.
+
+    `is_active` is derived from the index's pointer whenever metadata are handed out.
+    `total_tokens` is the sum over the messages. `deleted_at` is set on chats in the trash only.
+    """
+
+    conversation_id: str
+    user_id: int
+    username: str
+    name: str
+    created_at: str
+    updated_at: str
+    is_active: bool = False
+    message_count: int = 0
+    total_tokens: int = 0
+    pinned: bool = False
+    name_source: NameSource = "question"
+    deleted_at: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_dict(
+        cls, data: object, *, user_id: int, conversation_id: str
+    ) -> ConversationMetadata:
+        """Read metadata of any age; whose chat it is, and its id, its folder and file name say.
+
+        A missing or blank name stays empty: only the messages can tell a better one.
+        """
+        raw: dict[str, Any] = data if isinstance(data, dict) else {}
+        name = raw.get("name") if isinstance(raw.get("name"), str) else raw.get("title")
+        metadata = cls(
+            conversation_id=conversation_id,
+            user_id=user_id,
+            username=_text(raw.get("username")),
+            name=name if isinstance(name, str) and name.strip() else "",
+            created_at=_text(raw.get("created_at")),
+            updated_at=_text(raw.get("updated_at")) or _text(raw.get("created_at")),
+            is_active=raw.get("is_active") is True,
+            message_count=_count(raw.get("message_count")),
+            total_tokens=_count(raw.get("total_tokens")),
+            pinned=raw.get("pinned") is True,
+            name_source=_name_source(raw.get("name_source")),
+            deleted_at=_text_or_none(raw.get("deleted_at")),
+        )
+        metadata.extra = {key: raw[key] for key in raw if key not in _METADATA_KEYS}
+        return metadata
+
+    def to_dict(self) -> dict[str, Any]:
+        data: dict[str, Any] = {key: getattr(self, key) for key in _SEED_METADATA_KEYS}
+        if self.pinned:
+            data["pinned"] = True
+        if self.name_source != "question":
+            data["name_source"] = self.name_source
+        if self.deleted_at is not None:
+            data["deleted_at"] = self.deleted_at
+        # The older spelling of the name follows it, so that older readers see a rename too.
+        title = {"title": self.name} if "title" in self.extra else {}
+        return data | self.extra | title
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A whole chat: its metadata and its messages, oldest first."""
+
+    metadata: ConversationMetadata
+    messages: list[ConversationMessage] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+    # Which stored messages this object has seen; save_conversation() compares. Opaque.
+    revision: str | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(slots=True)
+class UserIndex:
+    """One user's chats, in no particular order, and which of them is active.
+
+    `damaged_untold` counts files that had to be put aside and of which the person has not heard.
+    """
+
+    user_id: int
+    username: str = ""
+    last_active_conversation_id: str | None = None
+    conversations: list[ConversationMetadata] = field(default_factory=list)
+    damaged_untold: int = 0
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Build the index format: plain dictionaries, fit for `json.dumps`."""
+        return {
+            "user_id": self.user_id,
+            "username": self.username,
+            "last_active_conversation_id": self.last_active_conversation_id,
+            **self.extra,
+            "conversations": [metadata.to_dict() for metadata in self.conversations],
+        }
+
+
+def newest_first(metadata: ConversationMetadata) -> tuple[timedelta, timedelta, str]:
+    """Sort key: the latest `updated_at` first, then the latest `created_at`; ids break ties."""
+    updated, created = parse_time(metadata.updated_at), parse_time(metadata.created_at)
+    return _NO_TIME - updated, _NO_TIME - created, metadata.conversation_id
+
+
+_SEED_MESSAGE_KEYS = (
+    "timestamp",
+    "message_id",
+    "type",
+    "text",
+    "tokens",
+    "sent_as",
+    "file_path",
+    "search_type",
+)
+_MESSAGE_KEYS = frozenset((*_SEED_MESSAGE_KEYS, "reply_to", "state", "tokens_estimated", "model"))
+_SEED_METADATA_KEYS = (
+    "conversation_id",
+    "user_id",
+    "username",
+    "name",
+    "created_at",
+    "updated_at",
+    "is_active",
+    "message_count",
+    "total_tokens",
+)
+_METADATA_KEYS = frozenset((*_SEED_METADATA_KEYS, "pinned", "name_source", "deleted_at"))
+_NAME_SOURCES: Mapping[str, NameSource] = {
+    "default": "default",
+    "question": "question",
+    "model": "model",
+    "user": "user",
+}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _text_or_none(value: object) -> Any:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _count(value: object) -> int:
+    return max(_number(value), 0)
+
+
+def _name_source(value: object) -> NameSource:
+    return _NAME_SOURCES.get(value, "question") if isinstance(value, str) else "question"

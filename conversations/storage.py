@@ -1,0 +1,122 @@
+"""What a storage must do: a few verbs, each atomic by itself; the rules above need no locks."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+from .models import Conversation, ConversationMessage, ConversationMetadata, NameSource, UserIndex
+
+_VALID_ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
+
+
+def is_valid_id(conversation_id: str) -> bool:
+    """Tell whether a chat may have this id; what may not does not exist and is never looked up."""
+    return bool(_VALID_ID.fullmatch(conversation_id)) and conversation_id.lower() != "index"
+
+
+class ConversationStorage(Protocol):
+    """Keeps every user's chats.
+
+    Each verb happens wholly or not at all, also under concurrency, cancellation and crashes: a
+    cancelled call has either happened or it never will. What a verb acknowledged by returning is
+    durable. Calls of one user take effect one after another, those of different users side by
+    side. Unknown keys of foreign files survive every write. An id for which `is_valid_id` is false
+    does not exist. Objects that are returned belong to the caller.
+
+    Every verb raises `StorageError` when it cannot be done; then nothing acknowledged is lost, and
+    calling it again does not do it twice.
+    """
+
+    async def open(self) -> None:
+        """Claim what is stored. Every verb does it too; calling it first tells problems early."""
+
+    async def close(self) -> None:
+        """Finish what is under way and let go. Later calls raise `StorageClosedError`."""
+
+    async def read_index(self, user_id: int) -> UserIndex:
+        """Give a user's chats; an unknown user has none, and nothing is created by asking."""
+
+    async def load(self, user_id: int, conversation_id: str) -> Conversation | None:
+        """Give a whole chat, messages oldest first; None when there is none."""
+
+    async def read_last(
+        self, user_id: int, conversation_id: str, limit: int
+    ) -> list[ConversationMessage]:
+        """Give the last `limit` messages, oldest first, at a cost that follows `limit`."""
+
+    async def create(self, metadata: ConversationMetadata) -> None:
+        """Store a new empty chat, make it the active one, and take over its `username`."""
+
+    async def save(self, conversation: Conversation) -> bool:
+        """Store a whole chat and set its `revision`; count and tokens follow the messages.
+
+        False, and nothing written, when the stored chat has messages that this object never saw,
+        or when the chat is in the trash. A chat that never existed is stored as a new one.
+        """
+
+    async def append(
+        self,
+        user_id: int,
+        conversation_id: str,
+        message: ConversationMessage,
+        *,
+        updated_at: str,
+        first_name: str | None = None,
+        include_deleted: bool = False,
+    ) -> bool:
+        """Add a message; count, tokens and `updated_at` follow. False when there is no such chat.
+
+        A message that is stored already, equal in every field, is not stored again; that is how a
+        call is repeated safely. `first_name` becomes the name of a chat that still bears the
+        default one. With `include_deleted` a chat in the trash takes the message as well.
+        """
+
+    async def replace(
+        self,
+        user_id: int,
+        conversation_id: str,
+        old: ConversationMessage,
+        new: ConversationMessage,
+        *,
+        include_deleted: bool = False,
+    ) -> bool:
+        """Put `new` in the place of the latest message equal to `old`; False if there is none."""
+
+    async def rename(
+        self, user_id: int, conversation_id: str, name: str, source: NameSource
+    ) -> bool: ...
+
+    async def pin(self, user_id: int, conversation_id: str, *, pinned: bool) -> bool: ...
+
+    async def activate(self, user_id: int, conversation_id: str) -> bool: ...
+
+    async def delete(
+        self,
+        user_id: int,
+        conversation_id: str,
+        *,
+        deleted_at: str,
+        successor: ConversationMetadata,
+    ) -> bool:
+        """Move a chat into the trash.
+
+        If it was the active one, the most recently updated other chat becomes active; if there is
+        none, `successor` is stored as a new empty chat and becomes active.
+        """
+
+    async def restore(self, user_id: int, conversation_id: str, *, activate: bool) -> bool:
+        """Take a chat out of the trash.
+
+        With `activate` it becomes the active one, and an empty, unnamed chat that was active until
+        then goes for good: it only stood in for the deleted one.
+        """
+
+    async def read_trash(self, user_id: int) -> list[ConversationMetadata]:
+        """Give the deleted chats, with `deleted_at`, in no particular order."""
+
+    async def purge(self, user_id: int, *, deleted_before: str | None = None) -> int:
+        """Remove chats from the trash for good, all or those deleted earlier; tell how many."""
+
+    async def take_damage(self, user_id: int) -> int:
+        """Give `damaged_untold` of the index and set it to zero."""

@@ -1,0 +1,295 @@
+"""The verbs of a storage on one user's folder, each in an order that a crash cannot spoil.
+
+====================  =======================================================================
+append, rename, pin   chat file, index, folder synced; the index is corrected from the chats
+create                chat file, folder synced, index; before that the chat is an empty orphan
+activate              index alone
+delete, restore       one rename, both folders synced; the index follows
+====================  =======================================================================
+
+Everything here blocks, and one thread at a time may use an instance. After an exception the
+instance must be thrown away, so that the next verb reads the disk afresh.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .chat_file import ChatFile, read_last, read_metadata
+from .durable import make_folder, move_file, replace_file, sweep_temporary, sync_folder
+from .folder_state import FolderState
+from .models import (
+    Conversation,
+    ConversationMessage,
+    ConversationMetadata,
+    NameSource,
+    UserIndex,
+    parse_time,
+)
+from .storage import is_valid_id
+
+logger = logging.getLogger(__name__)
+
+
+class UserFolder:
+    def __init__(self, root: Path, user_id: int) -> None:
+        """Read the user's folder, if there is one.
+
+        :raises OSError: the folder, or its index, cannot be read.
+        """
+        path = root / f"user_{user_id}"
+        self._trash = path / "trash"
+        if self._trash.is_dir():
+            sweep_temporary(self._trash)
+        self._state = FolderState(path, user_id)
+
+    @property
+    def cached_bytes(self) -> int:
+        """About how much memory this instance holds."""
+        return self._state.cached_bytes
+
+    def read_index(self) -> UserIndex:
+        index = copy.deepcopy(self._state.index)
+        index.conversations = [
+            self._state.hand_out(entry.metadata) for entry in self._state.entries.values()
+        ]
+        return index
+
+    def load(self, conversation_id: str) -> Conversation | None:
+        chat = self._state.chat(conversation_id)
+        if chat is None:
+            return None
+        conversation = chat.to_conversation()
+        conversation.metadata = self._state.hand_out(chat.metadata)
+        return conversation
+
+    def read_last(self, conversation_id: str, limit: int) -> list[ConversationMessage]:
+        entry = self._state.entry(conversation_id)
+        if entry is None:
+            return []
+        if entry.identity is not None and not self._state.is_cached(conversation_id):
+            messages = read_last(self._state.file(conversation_id), limit)
+            if messages is not None:
+                return messages
+        chat = self._state.chat(conversation_id)
+        return chat.last(limit) if chat else []
+
+    def create(self, metadata: ConversationMetadata) -> None:
+        state = self._state
+        if state.file(metadata.conversation_id).exists():
+            raise FileExistsError(f"{metadata.conversation_id} exists")
+        make_folder(state.path)
+        state.index.username = metadata.username or state.index.username
+        self._add_active(metadata)
+        state.write_index()
+
+    def save(self, conversation: Conversation) -> bool:
+        conversation_id = conversation.metadata.conversation_id
+        new = ChatFile.from_conversation(copy.deepcopy(conversation))
+        stored = self._state.chat(conversation_id)
+        if stored is None:
+            taken = (self._state.file(conversation_id), self._in_trash(conversation_id))
+            if not is_valid_id(conversation_id) or any(path.exists() for path in taken):
+                return False
+            make_folder(self._state.path)
+        elif conversation.revision != stored.revision() and not new.contains_all_of(stored):
+            return False
+        else:
+            new.damaged = stored.damaged
+        self._commit(new)
+        conversation.revision = new.revision()
+        conversation.metadata.message_count = new.metadata.message_count
+        conversation.metadata.total_tokens = new.metadata.total_tokens
+        return True
+
+    def append(
+        self,
+        conversation_id: str,
+        message: ConversationMessage,
+        *,
+        updated_at: str,
+        first_name: str | None,
+        include_deleted: bool,
+    ) -> bool:
+        chat, in_trash = self._find(conversation_id, include_deleted=include_deleted)
+        if chat is None:
+            return False
+        # A message that is there already is written once more all the same: the call before may
+        # have failed between the rename and the sync, and only a new file makes it durable.
+        metadata = chat.metadata
+        if chat.append(message):
+            metadata.updated_at = max(metadata.updated_at, updated_at, key=parse_time)
+        is_first = message.type == "user_question" and metadata.name_source == "default"
+        if is_first and first_name is not None:
+            metadata.name, metadata.name_source = first_name, "question"
+        self._commit(chat, in_trash=in_trash)
+        return True
+
+    def replace(
+        self,
+        conversation_id: str,
+        old: ConversationMessage,
+        new: ConversationMessage,
+        *,
+        include_deleted: bool,
+    ) -> bool:
+        chat, in_trash = self._find(conversation_id, include_deleted=include_deleted)
+        if chat is None or not (chat.replace(old, new) or chat.contains(new)):
+            return False
+        self._commit(chat, in_trash=in_trash)
+        return True
+
+    def rename(self, conversation_id: str, name: str, source: NameSource) -> bool:
+        chat = self._state.chat(conversation_id)
+        if chat is None:
+            return False
+        chat.metadata.name, chat.metadata.name_source = name, source
+        self._commit(chat)
+        return True
+
+    def pin(self, conversation_id: str, *, pinned: bool) -> bool:
+        chat = self._state.chat(conversation_id)
+        if chat is None:
+            return False
+        chat.metadata.pinned = pinned
+        self._commit(chat)
+        return True
+
+    def activate(self, conversation_id: str) -> bool:
+        if self._state.entry(conversation_id) is None:
+            return False
+        self._state.index.last_active_conversation_id = conversation_id
+        self._state.write_index()
+        return True
+
+    def delete(
+        self, conversation_id: str, *, deleted_at: str, successor: ConversationMetadata
+    ) -> bool:
+        state = self._state
+        chat = state.chat(conversation_id)
+        if chat is None:
+            return False
+        source, target = state.file(conversation_id), self._in_trash(conversation_id)
+        make_folder(self._trash)
+        if target.exists():
+            state.put_aside(target)
+        self._note_deletion(chat, source, deleted_at)
+        move_file(source, target)
+        state.forget(conversation_id)
+        if not state.entries:
+            self._add_active(successor)
+        state.write_index()
+        return True
+
+    def restore(self, conversation_id: str, *, activate: bool) -> bool:
+        state, source = self._state, self._in_trash(conversation_id)
+        if not is_valid_id(conversation_id) or not source.exists():
+            return False
+        if state.file(conversation_id).exists():
+            return False  # a living chat is never overwritten
+        chat = state.parse(conversation_id, source.read_bytes())
+        if chat is None:
+            return False
+        self._note_deletion(chat, source, None)
+        move_file(source, state.file(conversation_id))
+        state.examine(conversation_id)
+        if activate:
+            self._drop_stand_in(state.index.last_active_conversation_id)
+            state.index.last_active_conversation_id = conversation_id
+        state.write_index()
+        return True
+
+    def read_trash(self) -> list[ConversationMetadata]:
+        return [metadata for _, metadata in self._trashed()]
+
+    def purge(self, *, deleted_before: str | None) -> int:
+        limit = None if deleted_before is None else parse_time(deleted_before)
+        removed = 0
+        for path, metadata in list(self._trashed()):
+            if limit is None or parse_time(metadata.deleted_at) < limit:
+                path.unlink(missing_ok=True)
+                removed += 1
+        if removed:
+            sync_folder(self._trash)
+        return removed
+
+    def take_damage(self) -> int:
+        count, self._state.index.damaged_untold = self._state.index.damaged_untold, 0
+        if count:
+            self._state.write_index()
+        return count
+
+    def _in_trash(self, conversation_id: str) -> Path:
+        return self._trash / f"{conversation_id}.json"
+
+    def _find(
+        self, conversation_id: str, *, include_deleted: bool
+    ) -> tuple[ChatFile | None, bool]:
+        """Find a chat to write to; the second part tells whether it is in the trash."""
+        chat = self._state.chat(conversation_id)
+        if chat is not None or not include_deleted or not is_valid_id(conversation_id):
+            return chat, False
+        try:
+            data = self._in_trash(conversation_id).read_bytes()
+        except FileNotFoundError:
+            return None, False
+        return self._state.parse(conversation_id, data), True
+
+    def _commit(self, chat: ChatFile, *, in_trash: bool = False) -> None:
+        if not in_trash:
+            self._state.write_chat(chat)
+            self._state.write_index()
+            return
+        path = self._in_trash(chat.metadata.conversation_id)
+        if chat.damaged:
+            self._state.put_aside(path)
+        replace_file(path, chat.encode())
+        sync_folder(self._trash)
+
+    def _add_active(self, metadata: ConversationMetadata) -> None:
+        """Store an empty chat durably; the pointer follows with the index."""
+        self._state.index.last_active_conversation_id = metadata.conversation_id
+        self._state.write_chat(ChatFile(copy.deepcopy(metadata)))
+        sync_folder(self._state.path)
+
+    def _drop_stand_in(self, conversation_id: str | None) -> None:
+        entry = self._state.entries.get(conversation_id or "")
+        if (
+            entry is None
+            or entry.metadata.message_count
+            or entry.metadata.name_source != "default"
+        ):
+            return
+        self._state.file(entry.metadata.conversation_id).unlink(missing_ok=True)
+        self._state.forget(entry.metadata.conversation_id)
+
+    def _note_deletion(self, chat: ChatFile, path: Path, deleted_at: str | None) -> None:
+        """Write the time of deletion into the file; on a full disk the rename has to be enough."""
+        chat.metadata.deleted_at = deleted_at
+        if chat.damaged:
+            return  # the file is the only copy of what could not be read
+        try:
+            replace_file(path, chat.encode())
+        except OSError as error:
+            logger.warning("cannot note the time of deletion in %s: %s", path, error)
+
+    def _trashed(self) -> Iterator[tuple[Path, ConversationMetadata]]:
+        for path in self._trash.glob("*.json"):
+            if not is_valid_id(path.stem):
+                continue
+            metadata = read_metadata(path, user_id=self._state.user_id, conversation_id=path.stem)
+            if metadata is None or not metadata.name:
+                chat = self._state.parse(path.stem, path.read_bytes())
+                metadata = chat.metadata if chat else None
+            if metadata is not None:
+                metadata.deleted_at = metadata.deleted_at or _time_of(path)
+                yield path, metadata
+
+
+def _time_of(path: Path) -> str:
+    """When a file was last renamed or written; for a chat whose time of deletion is not noted."""
+    return datetime.fromtimestamp(path.stat().st_ctime, UTC).isoformat()

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from .durable import make_folder
 from .errors import FolderInUseError, StorageClosedError, StorageError
 from .models import Conversation, ConversationMessage, ConversationMetadata, NameSource, UserIndex
+from .storage import UnlessActive
 from .user_folder import UserFolder
 
 _Result = TypeVar("_Result")
@@ -84,8 +85,12 @@ class JsonStorage:
     ) -> list[ConversationMessage]:
         return await self._do(user_id, lambda folder: folder.read_last(conversation_id, limit))
 
-    async def create(self, metadata: ConversationMetadata) -> None:
-        await self._do(metadata.user_id, lambda folder: folder.create(metadata))
+    async def create(
+        self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None = None
+    ) -> str:
+        return await self._do(
+            metadata.user_id, lambda folder: folder.create(metadata, unless_active=unless_active)
+        )
 
     async def save(self, conversation: Conversation) -> bool:
         user_id = conversation.metadata.user_id

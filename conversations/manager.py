@@ -64,9 +64,7 @@ class ConversationManager:
         _check(user_id, int, "user_id")
         _check(username, str, "username")
         _check(first_question, str, "first_question")
-        metadata = self._new_chat(user_id, username, first_question)
-        await self._storage.create(metadata)
-        return metadata.conversation_id
+        return await self._storage.create(self._new_chat(user_id, username, first_question))
 
     async def load_conversation(self, user_id: int, conversation_id: str) -> Conversation | None:
         if not _is_found(user_id, conversation_id):
@@ -181,10 +179,20 @@ class ConversationManager:
 
         :raises StorageError: it could not be stored.
         """
-        active = await self.get_active_conversation(user_id)
-        if active is not None and not active.message_count and active.name_source == "default":
-            return active.conversation_id
-        return await self.create_conversation(user_id, username, "")
+        _check(user_id, int, "user_id")
+        _check(username, str, "username")
+        metadata = self._new_chat(user_id, username, "")
+        return await self._storage.create(metadata, unless_active="empty")
+
+    async def ensure_conversation(self, user_id: int, username: str) -> str:
+        """Give the active chat's id; where there is no chat yet, make an empty one.
+
+        :raises StorageError: it could not be stored.
+        """
+        _check(user_id, int, "user_id")
+        _check(username, str, "username")
+        metadata = self._new_chat(user_id, username, "")
+        return await self._storage.create(metadata, unless_active="any")
 
     async def get_active_conversation(self, user_id: int) -> ConversationMetadata | None:
         chats = await self.list_conversations(user_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from typing import Literal, Protocol
 
 from .models import Conversation, ConversationMessage, ConversationMetadata, NameSource, UserIndex
 
@@ -13,6 +13,9 @@ _VALID_ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
 def is_valid_id(conversation_id: str) -> bool:
     """Tell whether a chat may have this id; what may not does not exist and is never looked up."""
     return bool(_VALID_ID.fullmatch(conversation_id)) and conversation_id.lower() != "index"
+
+
+UnlessActive = Literal["any", "empty"]
 
 
 class ConversationStorage(Protocol):
@@ -45,8 +48,13 @@ class ConversationStorage(Protocol):
     ) -> list[ConversationMessage]:
         """Give the last `limit` messages, oldest first, at a cost that follows `limit`."""
 
-    async def create(self, metadata: ConversationMetadata) -> None:
-        """Store a new empty chat, make it the active one, and take over its `username`."""
+    async def create(
+        self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None = None
+    ) -> str:
+        """Store a new empty chat, make it active, take over its `username`; give the active id.
+
+        With `unless_active` an active chat stays instead, "any" one or an "empty" unnamed one.
+        """
 
     async def save(self, conversation: Conversation) -> bool:
         """Store a whole chat and set its `revision`; count and tokens follow the messages.

@@ -30,7 +30,7 @@ from .models import (
     UserIndex,
     parse_time,
 )
-from .storage import is_valid_id
+from .storage import UnlessActive, is_valid_id
 
 logger = logging.getLogger(__name__)
 
@@ -78,14 +78,20 @@ class UserFolder:
         chat = self._state.chat(conversation_id)
         return chat.last(limit) if chat else []
 
-    def create(self, metadata: ConversationMetadata) -> None:
+    def create(self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None) -> str:
         state = self._state
+        active = state.index.last_active_conversation_id
+        if active is not None and (
+            unless_active == "any" or (unless_active == "empty" and self._is_untouched(active))
+        ):
+            return active
         if state.file(metadata.conversation_id).exists():
             raise FileExistsError(f"{metadata.conversation_id} exists")
         make_folder(state.path)
         state.index.username = metadata.username or state.index.username
         self._add_active(metadata)
         state.write_index()
+        return metadata.conversation_id
 
     def save(self, conversation: Conversation) -> bool:
         conversation_id = conversation.metadata.conversation_id
@@ -256,16 +262,14 @@ class UserFolder:
         self._state.write_chat(ChatFile(copy.deepcopy(metadata)))
         sync_folder(self._state.path)
 
+    def _is_untouched(self, conversation_id: str) -> bool:
+        metadata = self._state.entries[conversation_id].metadata
+        return not metadata.message_count and metadata.name_source == "default"
+
     def _drop_stand_in(self, conversation_id: str | None) -> None:
-        entry = self._state.entries.get(conversation_id or "")
-        if (
-            entry is None
-            or entry.metadata.message_count
-            or entry.metadata.name_source != "default"
-        ):
-            return
-        self._state.file(entry.metadata.conversation_id).unlink(missing_ok=True)
-        self._state.forget(entry.metadata.conversation_id)
+        if conversation_id is not None and self._is_untouched(conversation_id):
+            self._state.file(conversation_id).unlink(missing_ok=True)
+            self._state.forget(conversation_id)
 
     def _note_deletion(self, chat: ChatFile, path: Path, deleted_at: str | None) -> None:
         """Write the time of deletion into the file; on a full disk the rename has to be enough."""

@@ -15,7 +15,9 @@ read as well; what is cut off or garbled is read as far as it goes.
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +25,43 @@ _OPEN = b'": ['
 _CLOSE = b"]}\n"
 _SEPARATOR = b",\n"
 
-# A constant like NaN is no JSON; it must not get into a file that we write.
-_decoder = json.JSONDecoder(parse_constant=lambda _: None)
+_DEEPEST = 100  # levels; far below what Python copies and encodes without a RecursionError
 _UNREADABLE = (ValueError, RecursionError)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"no JSON number: {text[:20]}")
+    return number
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return data
+
+
+def _integer_or_none(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:  # thousands of digits
+        return None
+
+
+def _float_or_none(text: str) -> float | None:
+    return float(text) if math.isfinite(float(text)) else None
+
+
+# What this one reads can be written again without losing anything.
+_strict = json.JSONDecoder(
+    parse_float=_finite, parse_constant=_finite, object_pairs_hook=_without_repeats
+)
+# What would not be JSON again becomes null, and of a key that stands twice the last value counts.
+_lenient = json.JSONDecoder(
+    parse_float=_float_or_none, parse_int=_integer_or_none, parse_constant=lambda _: None
+)
 
 
 @dataclass(slots=True)
@@ -90,7 +126,7 @@ def decode_head(first_line: bytes, list_key: str) -> dict[str, Any] | None:
     if not first_line.endswith(opening):
         return None
     try:
-        head = _decoder.decode(first_line[: -len(opening)].decode().rstrip(", ") + "}")
+        head = _decode(first_line[: -len(opening)].decode().rstrip(", ") + "}")
     except _UNREADABLE:
         return None
     return head if isinstance(head, dict) else None
@@ -99,17 +135,17 @@ def decode_head(first_line: bytes, list_key: str) -> dict[str, Any] | None:
 def decode_item(line: bytes) -> Any:
     """Decode one item.
 
-    :raises ValueError: it is no JSON.
+    :raises ValueError: it is no JSON, or none that could be written again.
     """
     try:
-        return _decoder.decode(line.decode())
+        return _decode(line.decode())
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
 def is_json(data: bytes) -> bool:
     try:
-        _decoder.decode(data.decode("utf-8-sig"))
+        _lenient.decode(data.decode("utf-8-sig"))
     except _UNREADABLE:
         return False
     return True
@@ -123,13 +159,34 @@ def salvage(data: bytes, list_key: str) -> Salvaged:
         text, damaged = data.decode("utf-8-sig", errors="replace"), True
     if not damaged:
         try:
-            whole = _decoder.decode(text)
+            whole = _decode(text)
         except _UNREADABLE:
             whole = None
-        if isinstance(whole, dict) and isinstance(whole.get(list_key, []), list):
-            items = whole.pop(list_key, [])
+        if isinstance(whole, dict) and isinstance(whole.get(list_key), list):
+            items = whole.pop(list_key)
             return Salvaged(whole, items, damaged=False)
     return _Salvage(text, list_key).run()
+
+
+def _decode(text: str) -> Any:
+    value = _strict.decode(text)
+    _check_depth(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 class _Salvage:
@@ -137,6 +194,7 @@ class _Salvage:
 
     _skipped = re.compile(r"[\s,]*")
     _next_item = re.compile(r"\n[ \t\r]*(?=\{)")
+    _stray_end = re.compile(r"\][\s,]*\{")  # what follows a list's end is a key or nothing
 
     def __init__(self, text: str, list_key: str) -> None:
         self._text = text
@@ -147,13 +205,12 @@ class _Salvage:
 
     def run(self) -> Salvaged:
         start = self._text.find("{")
-        position = self._members(start + 1) if start >= 0 else None
-        if position is not None:
-            found = self._list_start.search(self._text, position)
-            if found:
-                after = self._list(found.end())
-                if after is not None:
-                    self._members(after)
+        position = self._members(start + 1) if start >= 0 else 0
+        found = self._list_start.search(self._text, position) if start >= 0 else None
+        while found:
+            position = self._members(self._list(found.end()))
+            found = self._list_start.match(self._text, position)
+        self._head.pop(self._list_key, None)  # under this key stood something that is no list
         return Salvaged(self._head, self._items, damaged=True)
 
     def _members(self, position: int) -> int:
@@ -172,19 +229,20 @@ class _Salvage:
             self._head[key] = value
             position = after
 
-    def _list(self, position: int) -> int | None:
+    def _list(self, position: int) -> int:
         """Read items, going on at the next line that opens one after an item that fails."""
         while True:
             position = self._skip(position)
-            if position >= len(self._text):
-                return None
-            if self._text[position] == "]":
+            if self._stray_end.match(self._text, position):
+                position += 1
+                continue
+            if position >= len(self._text) or self._text[position] == "]":
                 return position + 1
             item, after = self._value(position)
             if after < 0:
                 found = self._next_item.search(self._text, position)
                 if not found:
-                    return None
+                    return len(self._text)
                 position = found.end()
                 continue
             self._items.append(item)
@@ -197,6 +255,8 @@ class _Salvage:
     def _value(self, position: int) -> tuple[Any, int]:
         """Decode one value; the second part is where it ends, or -1."""
         try:
-            return _decoder.raw_decode(self._text, position)
+            value, after = _lenient.raw_decode(self._text, position)
+            _check_depth(value)
         except _UNREADABLE:
             return None, -1
+        return value, after

@@ -121,7 +121,10 @@ class ConversationStorage(Protocol):
         """
 
     async def read_trash(self, user_id: int) -> list[ConversationMetadata]:
-        """Give the deleted chats, with `deleted_at`, in no particular order."""
+        """Give the deleted chats, with `deleted_at`, in no particular order.
+
+        `is_active` tells of each whether it was the active one when it was deleted.
+        """
 
     async def purge(self, user_id: int, *, deleted_before: str | None = None) -> int:
         """Remove chats from the trash for good, all or those deleted earlier; tell how many."""

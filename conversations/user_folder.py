@@ -183,6 +183,7 @@ class UserFolder:
         make_folder(self._trash)
         if target.exists():
             state.put_aside(target)
+        chat.metadata.is_active = conversation_id == state.index.last_active_conversation_id
         self._note_deletion(chat, source, deleted_at)
         move_file(source, target)
         state.forget(conversation_id)

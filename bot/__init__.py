@@ -1,0 +1,14 @@
+"""Many chats with a language model in one Telegram dialog: an aiogram 3 router."""
+
+from .answerers import Answerer, AnswerError, AnswerResult, AnswerStream, SimpleAnswerer, Turn
+from .router import create_router
+
+__all__ = [
+    "AnswerError",
+    "AnswerResult",
+    "AnswerStream",
+    "Answerer",
+    "SimpleAnswerer",
+    "Turn",
+    "create_router",
+]

@@ -1,0 +1,115 @@
+"""`python -m bot`: names the concrete parts, puts them together, and closes what it opened."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from contextlib import AsyncExitStack
+
+from aiogram import Bot, Dispatcher
+from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
+from aiogram.exceptions import (
+    TelegramAPIError,
+    TelegramNetworkError,
+    TelegramUnauthorizedError,
+)
+
+from config import Settings, SettingsError, load_settings
+from conversations import ConversationManager, JsonStorage, StorageError
+
+from .answerers.echo import EchoAnswerer
+from .commands import register_commands
+from .playground import Playground
+from .polling import ResilientSession, poll, stop_on_signals
+from .router import create_router
+from .texts import Languages
+
+logger = logging.getLogger("bot")
+
+
+class StartError(Exception):
+    """The bot cannot start; the message tells an operator why, in one line."""
+
+
+def main() -> int:
+    try:
+        settings = load_settings()
+        logging.basicConfig(
+            level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
+        asyncio.run(run(settings))
+    except (SettingsError, StartError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+async def run(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM.
+
+    :raises StartError: the folder, the port, the token or the network does not let us.
+    """
+    stopping = asyncio.Event()
+    stop_on_signals(stopping)
+    async with AsyncExitStack() as opened:
+        storage = JsonStorage(settings.conversations_dir)
+        opened.push_async_callback(storage.close)
+        try:
+            await storage.open()
+        except StorageError as error:
+            raise StartError(f"CONVERSATIONS_DIR: {error}") from error
+        bot = await _make_bot(settings, opened)
+        manager = ConversationManager(storage, raise_errors=True, trash_kept=settings.trash_kept)
+        dispatcher = Dispatcher(disable_fsm=True)
+        dispatcher.include_router(
+            create_router(
+                manager,
+                answerer=EchoAnswerer(),
+                context_messages=settings.context_messages,
+                exclusive=True,
+            )
+        )
+        await _introduce(bot)
+        await _poll(dispatcher, bot, stopping)
+    logger.info("stopped; everything is saved")
+
+
+async def _make_bot(settings: Settings, opened: AsyncExitStack) -> Bot:
+    """Make the bot that talks to Telegram or, without a token, to a playground that it starts."""
+    if settings.bot_token is not None:
+        url = settings.telegram_api_url
+        api = TelegramAPIServer.from_base(str(url)) if url else PRODUCTION
+        return Bot(settings.bot_token.get_secret_value(), session=ResilientSession(api=api))
+    state = settings.conversations_dir.parent / "playground" / "state.json"
+    playground = Playground(port=settings.playground_port, state_path=state)
+    try:
+        await playground.start()
+    except OSError as error:
+        reason = f"port {settings.playground_port} cannot be used ({error.strerror})"
+        raise StartError(f"PLAYGROUND_PORT: {reason}") from error
+    opened.push_async_callback(playground.close)
+    sys.stdout.write(f"No BOT_TOKEN: the bot is in a local playground, open {playground.url}\n")
+    sys.stdout.flush()
+    return Bot(playground.token, session=ResilientSession(api=playground.api))
+
+
+async def _introduce(bot: Bot) -> None:
+    """Register commands and descriptions; the bot is of use without them too."""
+    try:
+        await register_commands(bot, Languages())
+    except TelegramAPIError as error:
+        logger.warning("commands could not be registered: %s", error)
+
+
+async def _poll(dispatcher: Dispatcher, bot: Bot, stopping: asyncio.Event) -> None:
+    try:
+        await poll(dispatcher, bot, stopping)
+    except TelegramUnauthorizedError as error:
+        raise StartError("BOT_TOKEN: Telegram does not know this token") from error
+    except TelegramNetworkError as error:
+        raise StartError("Telegram cannot be reached; check the network") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

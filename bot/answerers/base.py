@@ -1,0 +1,131 @@
+"""What an answerer is: anything that streams text for the turns of one chat."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+Mode = Literal["fast", "deep"]
+ErrorKind = Literal[
+    "auth",
+    "rate",
+    "quota",
+    "overload",
+    "timeout",
+    "network",
+    "too_long",
+    "bad_request",
+    "server",
+    "protocol",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a chat as a model gets it."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerResult:
+    """What an answer came to. `tokens` are the provider's count, None where it gave none."""
+
+    state: Literal["complete", "partial"]
+    text: str
+    tokens: int | None = None
+    model: str | None = None
+
+
+class AnswerError(Exception):
+    """An answer failed. `detail` is for the log alone; `retry_after` is in seconds."""
+
+    def __init__(
+        self, kind: ErrorKind, detail: str = "", *, retry_after: float | None = None
+    ) -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind: ErrorKind = kind
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class AnswerStream(Protocol):
+    """Iterates over pieces of text, once."""
+
+    def __aiter__(self) -> AsyncIterator[str]: ...
+
+    @property
+    def result(self) -> AnswerResult:
+        """What came so far; valid at any time, after a stop or an error too."""
+
+
+@runtime_checkable
+class Answerer(Protocol):
+    """Answers the last of `turns`; they begin and end with a user's turn, oldest first.
+
+    Many answers may run at once. Leaving the context stops an answer. Failures are `AnswerError`.
+    """
+
+    name: str
+
+    def answer(
+        self, turns: Sequence[Turn], *, mode: Mode
+    ) -> AbstractAsyncContextManager[AnswerStream]: ...
+
+
+SimpleAnswerer = Callable[[Sequence[Turn]], Awaitable[str] | AsyncIterator[str]]
+
+
+class TextStream:
+    """An `AnswerStream` over any iterator of text."""
+
+    def __init__(self, deltas: AsyncIterator[str], *, model: str | None = None) -> None:
+        self._deltas = deltas
+        self._model = model
+        self._parts: list[str] = []
+        self._complete = False
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        async for delta in self._deltas:
+            self._parts.append(delta)
+            yield delta
+        self._complete = True
+
+    @property
+    def result(self) -> AnswerResult:
+        state: Literal["complete", "partial"] = "complete" if self._complete else "partial"
+        return AnswerResult(state, "".join(self._parts), model=self._model)
+
+
+class FunctionAnswerer:
+    """Makes an answerer of `async def answer(turns) -> str`, or of an async generator of text."""
+
+    def __init__(self, function: SimpleAnswerer) -> None:
+        self.name = getattr(function, "__name__", type(function).__name__)
+        self._function = function
+
+    @asynccontextmanager
+    async def answer(
+        self,
+        turns: Sequence[Turn],
+        *,
+        mode: Mode,  # noqa: ARG002 - a function has but one
+    ) -> AsyncIterator[AnswerStream]:
+        async with aclosing(self._deltas(turns)) as deltas:
+            yield TextStream(deltas)
+
+    async def _deltas(self, turns: Sequence[Turn]) -> AsyncGenerator[str, None]:
+        answer = self._function(turns)
+        if inspect.isawaitable(answer):
+            yield await answer
+            return
+        async for delta in answer:
+            yield delta
+
+
+def as_answerer(answerer: Answerer | SimpleAnswerer) -> Answerer:
+    return answerer if isinstance(answerer, Answerer) else FunctionAnswerer(answerer)

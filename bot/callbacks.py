@@ -1,0 +1,79 @@
+"""What our buttons carry: at most 64 bytes, the chat's id and never its place in a list.
+
+The prefixes end in a version. A button of another version is answered as outdated; so when a field
+comes or goes, count the version up.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from aiogram.filters.callback_data import CallbackData
+
+# Ours in any version, past and future ones too.
+FAMILY = re.compile(r"cv[a-z]*\d+:")
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class ChatAction(StrEnum):
+    """What a button does to the chat that it names; one letter, because every byte counts."""
+
+    OPEN = "o"
+    LIST = "l"  # show the page of the list on which the chat stands
+    RENAME = "r"
+    CANCEL_RENAME = "x"
+    PIN = "p"
+    UNPIN = "q"
+    ASK_DELETE = "d"
+    DELETE = "k"
+    UNDO = "u"
+    UNDO_ACTIVE = "v"  # undo, and make it the active chat again
+    RESTORE = "t"
+    AGAIN = "a"
+    STOP = "s"
+
+
+class MenuAction(StrEnum):
+    NEW = "n"
+    CHATS = "c"
+    TRASH = "t"
+    ASK_EMPTY_TRASH = "e"
+    EMPTY_TRASH = "k"
+    STAY = "s"  # the page's own number
+
+
+class ChatButton(CallbackData, prefix="cv1"):
+    """`owner` is `owner_mark` of the one whose menu it is; `stamp` is `stamp_of` the chat."""
+
+    action: ChatAction
+    chat: str
+    owner: str = ""
+    stamp: str = ""
+
+
+class MenuButton(CallbackData, prefix="cvm1"):
+    """A button that is about no chat; `page` counts from 0."""
+
+    action: MenuAction
+    owner: str = ""
+    page: int = 0
+
+
+def owner_mark(user_id: int, chat_id: int) -> str:
+    """Name a menu's owner in few bytes; in a private dialog, where there is but one, in none."""
+    return "" if chat_id == user_id else _base36(user_id)
+
+
+def stamp_of(message_count: int) -> str:
+    """One character that is another one when messages came since (unless 36 or 72 ... came)."""
+    return _DIGITS[message_count % 36]
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits or "0"

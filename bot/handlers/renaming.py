@@ -1,0 +1,143 @@
+"""Renaming a chat without any state: the question carries the chat, the reply brings it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiogram import Bot, F, Router
+from aiogram.filters import Command, CommandObject
+from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
+
+from conversations import ConversationManager, ConversationMetadata, InvalidNameError
+
+from ..callbacks import ChatAction, ChatButton
+from ..keyboards import display_name
+from ..person import Person
+from ..screens import notice_screen, rename_refusal, rename_screen, rename_text_only
+from ..show import Press, delete_quietly, send, show
+from .chats import tell_gone
+
+
+def create_renaming_router() -> Router:
+    router = Router(name="conversations.renaming")
+    router.message.register(take_name, is_reply_to_prompt)
+    router.message.register(rename_active, Command("rename", ignore_case=True))
+    press = router.callback_query.register
+    press(ask_name, ChatButton.filter(F.action == ChatAction.RENAME))
+    press(cancel, ChatButton.filter(F.action == ChatAction.CANCEL_RENAME))
+    return router
+
+
+def is_reply_to_prompt(message: Message, bot: Bot) -> bool | dict[str, Any]:
+    """Recognise an answer to our question by the cancel button on it; commands are not names."""
+    asked = message.reply_to_message
+    if asked is None or asked.from_user is None or asked.from_user.id != bot.id:
+        return False
+    if message.text is not None and message.text.startswith("/"):
+        return False
+    button = _prompt_button(asked.reply_markup)
+    return {"callback_data": button} if button is not None else False
+
+
+async def ask_name(
+    event: CallbackQuery,
+    callback_data: ChatButton,
+    person: Person,
+    manager: ConversationManager,
+    press: Press,
+) -> None:
+    chat = await manager.get_conversation(person.user_id, callback_data.chat)
+    if chat is None:
+        await tell_gone(event, callback_data.chat, person, manager, press)
+        return
+    await press.answer()
+    if isinstance(event.message, Message):
+        # A new message: an edit cannot open the reply.
+        await send(event.message, rename_screen(person, chat))
+
+
+async def rename_active(
+    message: Message, command: CommandObject, person: Person, manager: ConversationManager
+) -> None:
+    """`/rename name` renames the active chat; without a name it asks for one."""
+    chat = await manager.get_active_conversation(person.user_id)
+    if chat is None:
+        await message.answer(person.texts("no-active-chat"), parse_mode=None)
+    elif command.args:
+        await _rename(message, command.args, chat, person, manager)
+    else:
+        await send(message, rename_screen(person, chat))
+
+
+async def take_name(
+    message: Message,
+    bot: Bot,
+    callback_data: ChatButton,
+    person: Person,
+    manager: ConversationManager,
+) -> None:
+    if callback_data.owner != person.mark:
+        await message.reply(person.texts("not-yours"), parse_mode=None)
+        return
+    chat = await manager.get_conversation(person.user_id, callback_data.chat)
+    if chat is None:
+        await message.reply(person.texts("chat-gone"), parse_mode=None)
+        return
+    if message.text is None:
+        await message.reply(rename_text_only(person.texts), parse_mode=None)
+        await send(message, rename_screen(person, chat))
+        return
+    renamed = await _rename(message, message.text, chat, person, manager)
+    if renamed and message.reply_to_message is not None:
+        await delete_quietly(bot, message.chat.id, message.reply_to_message.message_id)
+
+
+async def cancel(
+    event: CallbackQuery,
+    callback_data: ChatButton,
+    person: Person,
+    manager: ConversationManager,
+    press: Press,
+) -> None:
+    chat = await manager.get_conversation(person.user_id, callback_data.chat)
+    if chat is None:
+        await tell_gone(event, callback_data.chat, person, manager, press)
+        return
+    await press.answer()
+    notice = person.texts("rename-cancelled", name=display_name(chat, person.texts))
+    await show(event, notice_screen(person, notice, chat))
+
+
+async def _rename(
+    message: Message,
+    name: str,
+    chat: ConversationMetadata,
+    person: Person,
+    manager: ConversationManager,
+) -> bool:
+    """Rename and say so; a name that cannot be is explained and asked for again."""
+    try:
+        found = await manager.rename_conversation(person.user_id, chat.conversation_id, name)
+    except InvalidNameError as error:
+        await message.reply(rename_refusal(person.texts, error), parse_mode=None)
+        await send(message, rename_screen(person, chat))
+        return False
+    renamed = await manager.get_conversation(person.user_id, chat.conversation_id)
+    if not found or renamed is None:
+        await message.reply(person.texts("chat-gone"), parse_mode=None)
+        return False
+    notice = person.texts("rename-done", name=display_name(renamed, person.texts))
+    await send(message, notice_screen(person, notice, renamed))
+    return True
+
+
+def _prompt_button(markup: InlineKeyboardMarkup | None) -> ChatButton | None:
+    for row in markup.inline_keyboard if markup else []:
+        for button in row:
+            try:
+                data = ChatButton.unpack(button.callback_data or "")
+            except (TypeError, ValueError):
+                continue
+            if data.action is ChatAction.CANCEL_RENAME:
+                return data
+    return None

@@ -1,0 +1,189 @@
+"""Rows of buttons; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiogram.enums import ButtonStyle
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+
+from conversations import ConversationMetadata, clean_text, shorten
+
+from .callbacks import ChatAction, ChatButton, MenuAction, MenuButton, stamp_of
+from .person import Person
+from .texts import Texts
+
+PAGE_SIZE = 8
+_LABEL_NAME = 28  # characters; phones cut a full-width button at 30-40
+
+Rows = list[list[InlineKeyboardButton]]
+
+
+def display_name(chat: ConversationMetadata, texts: Texts) -> str:
+    """Give a chat's name, fit to be shown: one line that does nothing to the text around it."""
+    if chat.name_source == "default":
+        return texts("default-name")
+    return shorten(clean_text(chat.name), 64) or texts("default-name")
+
+
+def chats_keyboard(
+    person: Person, chats: Sequence[ConversationMetadata], page: int, deleted: int
+) -> InlineKeyboardMarkup:
+    t = person.texts
+    rows = [[_chat_button(person, _chat_label(chat, t), ChatAction.OPEN, chat)] for chat in chats]
+    rows = _page_of_rows(person, rows, page, MenuAction.CHATS)
+    rows.append([_menu_button(person, t("button-new"), MenuAction.NEW)])
+    if deleted:
+        label = t("button-trash", count=deleted)
+        rows.append([_menu_button(person, label, MenuAction.TRASH)])
+    return InlineKeyboardMarkup(inline_keyboard=rows)
+
+
+def chat_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardMarkup:
+    t = person.texts
+    pin = ChatAction.UNPIN if chat.pinned else ChatAction.PIN
+    pin_label = t("button-unpin") if chat.pinned else t("button-pin")
+    rows = [
+        [
+            _chat_button(person, t("button-rename"), ChatAction.RENAME, chat),
+            _chat_button(person, pin_label, pin, chat),
+        ],
+        [_chat_button(person, t("button-delete"), ChatAction.ASK_DELETE, chat, danger=True)],
+        [_chat_button(person, t("button-chats"), ChatAction.LIST, chat)],
+    ]
+    if not chat.is_active:
+        rows.insert(0, [_chat_button(person, t("button-open"), ChatAction.OPEN, chat)])
+    return InlineKeyboardMarkup(inline_keyboard=rows)
+
+
+def new_keyboard(person: Person, previous: ConversationMetadata | None) -> InlineKeyboardMarkup:
+    t = person.texts
+    if previous is None:
+        return InlineKeyboardMarkup(
+            inline_keyboard=[[_menu_button(person, t("button-chats"), MenuAction.CHATS)]]
+        )
+    label = t("button-back-to", name=shorten(display_name(previous, t), _LABEL_NAME))
+    button = _chat_button(person, label, ChatAction.OPEN, previous)
+    return InlineKeyboardMarkup(inline_keyboard=[[button]])
+
+
+def delete_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardMarkup:
+    t = person.texts
+    back = ChatAction.OPEN if chat.is_active else ChatAction.LIST  # cancelling switches nothing
+    rows = [
+        [_chat_button(person, t("button-delete-confirm"), ChatAction.DELETE, chat, danger=True)],
+        [_chat_button(person, t("button-cancel"), back, chat)],
+    ]
+    return InlineKeyboardMarkup(inline_keyboard=rows)
+
+
+def deleted_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardMarkup:
+    t = person.texts
+    undo = ChatAction.UNDO_ACTIVE if chat.is_active else ChatAction.UNDO
+    rows = [
+        [_chat_button(person, t("button-undo"), undo, chat)],
+        [_menu_button(person, t("button-chats"), MenuAction.CHATS)],
+    ]
+    return InlineKeyboardMarkup(inline_keyboard=rows)
+
+
+def rename_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardMarkup:
+    """Ask for a reply. The cancel button names the chat, and the reply brings that button back."""
+    button = _chat_button(person, person.texts("button-cancel"), ChatAction.CANCEL_RENAME, chat)
+    return InlineKeyboardMarkup(inline_keyboard=[[button]], force_reply=True)
+
+
+def open_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardMarkup:
+    t = person.texts
+    label = t("button-open-chat", name=shorten(display_name(chat, t), _LABEL_NAME))
+    action = ChatAction.RESTORE if chat.deleted_at else ChatAction.OPEN
+    return InlineKeyboardMarkup(inline_keyboard=[[_chat_button(person, label, action, chat)]])
+
+
+def again_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
+    data = ChatButton(action=ChatAction.AGAIN, chat=conversation_id, owner=person.mark)
+    label = person.texts("button-again")
+    button = InlineKeyboardButton(text=label, callback_data=data.pack())
+    return InlineKeyboardMarkup(inline_keyboard=[[button]])
+
+
+def back_keyboard(person: Person) -> InlineKeyboardMarkup:
+    button = _menu_button(person, person.texts("button-chats"), MenuAction.CHATS)
+    return InlineKeyboardMarkup(inline_keyboard=[[button]])
+
+
+def trash_keyboard(
+    person: Person, deleted: Sequence[tuple[ConversationMetadata, int]], page: int
+) -> InlineKeyboardMarkup:
+    """`deleted` holds the chats with the days that each still has."""
+    t = person.texts
+    rows = []
+    for chat, days in deleted:
+        label = t("trash-row", name=shorten(display_name(chat, t), _LABEL_NAME), days=days)
+        rows.append([_chat_button(person, label, ChatAction.RESTORE, chat)])
+    rows = _page_of_rows(person, rows, page, MenuAction.TRASH)
+    if deleted:
+        label = t("button-empty-trash")
+        rows.append([_menu_button(person, label, MenuAction.ASK_EMPTY_TRASH, danger=True)])
+    rows.append([_menu_button(person, t("button-chats"), MenuAction.CHATS)])
+    return InlineKeyboardMarkup(inline_keyboard=rows)
+
+
+def empty_trash_keyboard(person: Person) -> InlineKeyboardMarkup:
+    t = person.texts
+    rows = [
+        [_menu_button(person, t("button-empty-trash"), MenuAction.EMPTY_TRASH, danger=True)],
+        [_menu_button(person, t("button-cancel"), MenuAction.TRASH)],
+    ]
+    return InlineKeyboardMarkup(inline_keyboard=rows)
+
+
+def pages_of(count: int) -> int:
+    return max(1, -(-count // PAGE_SIZE))
+
+
+def _chat_label(chat: ConversationMetadata, t: Texts) -> str:
+    marks = ("✅ " if chat.is_active else "") + ("📌 " if chat.pinned else "")
+    return f"{marks}{shorten(display_name(chat, t), _LABEL_NAME)} · {chat.message_count}"
+
+
+def _page_of_rows(person: Person, rows: Rows, page: int, action: MenuAction) -> Rows:
+    """Cut one page out of all rows, and add the row that turns the pages."""
+    pages = pages_of(len(rows))
+    page = min(max(page, 0), pages - 1)
+    shown = rows[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
+    if pages == 1:
+        return shown
+    t = person.texts
+    number = t("button-page", page=page + 1, pages=pages)
+    turning = [_menu_button(person, number, MenuAction.STAY, page=page)]
+    if page > 0:
+        turning.insert(0, _menu_button(person, t("button-previous"), action, page=page - 1))
+    if page < pages - 1:
+        turning.append(_menu_button(person, t("button-next"), action, page=page + 1))
+    return [*shown, turning]
+
+
+def _chat_button(
+    person: Person,
+    label: str,
+    action: ChatAction,
+    chat: ConversationMetadata,
+    *,
+    danger: bool = False,
+) -> InlineKeyboardButton:
+    stamp = stamp_of(chat.message_count) if action is ChatAction.DELETE else ""
+    data = ChatButton(action=action, chat=chat.conversation_id, owner=person.mark, stamp=stamp)
+    return _button(label, data.pack(), danger=danger)
+
+
+def _menu_button(
+    person: Person, label: str, action: MenuAction, *, page: int = 0, danger: bool = False
+) -> InlineKeyboardButton:
+    data = MenuButton(action=action, owner=person.mark, page=page)
+    return _button(label, data.pack(), danger=danger)
+
+
+def _button(label: str, data: str, *, danger: bool) -> InlineKeyboardButton:
+    style = ButtonStyle.DANGER if danger else None
+    return InlineKeyboardButton(text=label, callback_data=data, style=style)

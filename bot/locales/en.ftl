@@ -1,0 +1,194 @@
+## Commands, as Telegram lists them
+
+bot-description =
+    Many separate chats with a language model in one dialog.
+
+    /new starts a chat, /chats lists them. Everything can be renamed, deleted and brought back.
+bot-short-description = Many separate chats in one dialog
+command-new = Start a new chat
+command-chats = Your chats
+command-rename = Rename this chat
+command-delete = Delete this chat
+command-trash = Deleted chats
+command-stop = Stop the answer
+command-help = What I can do
+
+## Start and help
+
+welcome =
+    👋 Hello! Just write to me, and I answer.
+
+    Each subject can have a chat of its own: /new starts one, /chats shows them all and takes you from one to another. What is deleted can be brought back for { $days } days.
+help =
+    Write to me, and I answer in the chat that is open.
+
+    /new — start a new chat; /new question starts it with a question
+    /chats — all chats: open, rename, pin, delete
+    /rename name — rename this chat
+    /delete — delete this chat
+    /trash — bring back what was deleted
+    /stop — stop the answer
+group-hint = In a group I answer when I am mentioned or replied to.
+
+## Names
+
+default-name = New chat
+chats-count =
+    { $count ->
+        [one] { $count } chat
+       *[other] { $count } chats
+    }
+messages-count =
+    { $count ->
+        [one] { $count } message
+       *[other] { $count } messages
+    }
+tokens-count =
+    { $count ->
+        [one] { $count } token
+       *[other] { $count } tokens
+    }
+
+## The list
+
+chats-title = 💬 { $chats }
+chats-none = 💬 No chats yet. Write something, and the first one begins.
+chats-hint = The open chat has a ✅. Tap one to open it.
+button-new = ➕ New chat
+button-trash = 🗑 Deleted ({ $count })
+button-chats = ‹ Chats
+button-page = { $page }/{ $pages }
+button-previous = ‹
+button-next = ›
+
+## One chat
+
+chat-open = This chat is open: what you write now belongs to it.
+chat-not-open = Another chat is open now.
+chat-empty = Nothing here yet. Write your first question.
+chat-dates = { $created } – { $updated }
+chat-last-messages =
+    { $count ->
+        [one] The last message:
+       *[other] The last { $count } messages:
+    }
+chat-you = You
+chat-bot = Bot
+chat-partial = (stopped)
+chat-switched = “{ $name }” is open
+button-open = Open
+button-rename = ✏️ Rename
+button-pin = 📌 Pin
+button-unpin = 📌 Unpin
+button-delete = 🗑 Delete
+button-back-to = ‹ back to “{ $name }”
+chat-pinned = Pinned
+chat-unpinned = Unpinned
+
+## A new chat
+
+new-title = ✨ What shall we talk about?
+new-hint = Just write: your first question gives this chat its name.
+
+## Renaming
+
+rename-title = ✏️ How shall “{ $name }” be called?
+rename-hint = Answer this message with the new name.
+rename-placeholder = New name
+rename-done = ✅ Now it is called “{ $name }”.
+rename-cancelled = The name stays: “{ $name }”.
+rename-empty = There is nothing to see in that name. Please send 1 to { $limit } visible characters.
+rename-too-long = That name is too long. Please send at most { $limit } characters.
+rename-text-only = A name is text. Please answer with 1 to { $limit } characters.
+button-cancel = Cancel
+
+## Deleting and bringing back
+
+delete-title = 🗑 Delete “{ $name }”?
+delete-facts = { $messages }. It can be brought back for { $days } days.
+delete-changed = Messages came since you were asked. Delete it all the same?
+button-delete-confirm = Delete
+deleted-title = 🗑 “{ $name }” is deleted.
+deleted-active = Now “{ $name }” is open.
+deleted-active-new = A new chat is open.
+deleted-toast = Deleted
+button-undo = ↩️ Undo
+restored-toast = It is back
+trash-title = 🗑 Deleted chats: { $count }
+trash-none = 🗑 Nothing is deleted.
+trash-hint = Tap one to bring it back.
+trash-row =
+    { $days ->
+        [one] ↩️ { $name } · { $days } day
+       *[other] ↩️ { $name } · { $days } days
+    }
+button-empty-trash = Delete all for good
+trash-empty-title =
+    { $count ->
+        [one] Delete { $count } chat for good?
+       *[other] Delete { $count } chats for good?
+    }
+trash-empty-hint = This cannot be undone.
+trash-emptied =
+    { $count ->
+        [one] { $count } chat is gone for good
+       *[other] { $count } chats are gone for good
+    }
+
+## Answers
+
+answer-moved-on = ↩️ In “{ $name }”:
+answer-in-deleted = ↩️ In “{ $name }”, which is deleted by now:
+answer-stopped = ⏹ Stopped.
+answer-interrupted = ⏹ The bot was restarted; the answer ends here.
+answer-not-saved = ⚠️ This answer could not be saved: storage is unavailable.
+button-open-chat = Open “{ $name }”
+button-again = 🔄 Try again
+button-stop = ⏹ Stop
+queue-full =
+    { $limit ->
+        [one] Your last question is still waiting for its answer. This one is saved; please ask again a little later.
+       *[other] { $limit } questions are waiting for answers here already. This one is saved; please ask again a little later.
+    }
+stopping = Stopping
+nothing-to-stop = Nothing is being answered
+already-answered = This is answered already
+failed-auth = The model refused the bot's key. The owner of the bot has to mend that; your question is saved.
+failed-rate = The model gets too many questions right now. Your question is saved.
+failed-quota = The bot's allowance at the model is used up. Your question is saved.
+failed-overload = The model is overloaded right now. Your question is saved.
+failed-timeout = The model took too long. Your question is saved.
+failed-network = The model cannot be reached right now. Your question is saved.
+failed-too_long = This chat has grown too long for the model. Start a new one with /new.
+failed-bad_request = The model did not accept this question.
+failed-server = The model failed. Your question is saved.
+failed-protocol = The model gave an answer that cannot be understood. Your question is saved.
+
+## The offline answerer
+
+echo-nature = I am not a language model, I only repeat. Everything around me is real: your chats, their files, their buttons.
+echo-question = You wrote: { $question }
+echo-first = This is the first message that I see in this chat.
+echo-context =
+    { $count ->
+        [one] From this chat I was given { $count } message.
+       *[other] From this chat I was given { $count } messages. It began with: { $first }
+    }
+
+## Refusals
+
+text-only = I can read text only so far. Please write it.
+empty-text = There is nothing to read in that. Please write a few words.
+unknown-command = I do not know this command. /help shows what I can do.
+not-yours = This is somebody else's menu. /chats shows yours.
+outdated-menu = This menu is outdated, here is a fresh one.
+chat-gone = That chat is deleted.
+chat-unknown = There is no such chat.
+no-active-chat = There is no chat yet. Just write something.
+storage-unavailable = The storage is unavailable right now. What is saved is safe; please try again a little later.
+something-wrong = Something went wrong. Nothing that was saved is lost; please try again.
+damage-report =
+    { $count ->
+        [one] ⚠️ { $count } file was damaged. What could be read is here; the original is kept.
+       *[other] ⚠️ { $count } files were damaged. What could be read is here; the originals are kept.
+    }

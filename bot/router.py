@@ -1,0 +1,58 @@
+"""The one entry for a host: a router with everything of ours in it and nothing of ours outside."""
+
+from __future__ import annotations
+
+from aiogram import Router
+
+from conversations import ConversationManager
+
+from .answerers import Answerer, SimpleAnswerer, as_answerer
+from .answering import Answering
+from .handlers.chats import create_chats_router
+from .handlers.deleting import create_deleting_router
+from .handlers.dialog import create_dialog_router
+from .handlers.fallback import create_fallback_router
+from .handlers.renaming import create_renaming_router
+from .handlers.starting import create_starting_router
+from .middleware import HandlerContext, OwnerGuard
+from .texts import Languages
+
+
+def create_router(
+    manager: ConversationManager,
+    *,
+    answerer: Answerer | SimpleAnswerer | None = None,
+    context_messages: int = 20,
+    exclusive: bool = False,
+) -> Router:
+    """Build the plugin: menus for many chats and, with an `answerer`, the dialog itself.
+
+    Include it before the host's own catch-all handlers. Without an `answerer` there are the menus
+    alone, and text stays the host's. An answerer gets the last `context_messages` messages of a
+    chat; it may be an `Answerer`, an `async def answer(turns) -> str` or an async generator.
+    `exclusive` says that the whole bot is ours: `/start` and `/help`, stickers and voice messages,
+    unknown commands and foreign buttons are answered as well.
+
+    Running answers are stopped and stored when the dispatcher shuts down; close the storage after
+    that. A router belongs to one dispatcher, and needs a manager with `raise_errors=True` to tell
+    a failing storage from an empty one.
+    """
+    router = Router(name="conversations")
+    answering = None
+    if answerer is not None:
+        answering = Answering(manager, as_answerer(answerer), context_messages=context_messages)
+        router.shutdown.register(answering.close)
+    context = HandlerContext(manager, answering, Languages())
+    for observer in (router.message, router.callback_query):
+        observer.middleware(context)
+    router.callback_query.middleware(OwnerGuard())
+
+    if exclusive:
+        router.include_router(create_starting_router())
+    router.include_routers(
+        create_renaming_router(), create_chats_router(), create_deleting_router()
+    )
+    if answering is not None:
+        router.include_router(create_dialog_router(exclusive=exclusive))
+    router.include_router(create_fallback_router(exclusive=exclusive))
+    return router

@@ -1,0 +1,100 @@
+"""The one place that edits or sends a screen, and knows Telegram's refusals by their words."""
+
+from __future__ import annotations
+
+import logging
+
+from aiogram import Bot
+from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
+from aiogram.types import CallbackQuery, InaccessibleMessage, Message, ReplyParameters
+
+from .screens import Screen
+
+logger = logging.getLogger(__name__)
+
+_UNCHANGED = "message is not modified"
+
+
+async def show(event: Message | CallbackQuery, screen: Screen) -> None:
+    """Put a screen in the place of the menu that was pressed, or send it as an answer.
+
+    A menu that shows it already is left alone; one that cannot be edited gets a fresh one below.
+    """
+    if isinstance(event, Message):
+        await send(event, screen)
+        return
+    menu = event.message
+    if menu is not None and not isinstance(menu, InaccessibleMessage):
+        try:
+            await menu.edit_text(
+                screen.text,
+                entities=screen.entities,
+                parse_mode=None,
+                reply_markup=screen.keyboard,
+            )
+        except TelegramBadRequest as error:
+            if _UNCHANGED in error.message:
+                return
+            logger.info("a menu cannot be edited, a fresh one is sent: %s", error.message)
+        else:
+            return
+    await _send_fresh(event, screen)
+
+
+async def send(message: Message, screen: Screen) -> None:
+    """Answer a message; in a group as a reply, so that it is seen whose menu it is."""
+    reply = None
+    if message.chat.type != "private":
+        reply = ReplyParameters(message_id=message.message_id, allow_sending_without_reply=True)
+    await message.answer(
+        screen.text,
+        entities=screen.entities,
+        parse_mode=None,
+        reply_markup=screen.keyboard,
+        reply_parameters=reply,
+    )
+
+
+async def _send_fresh(callback: CallbackQuery, screen: Screen) -> None:
+    menu = callback.message
+    bot = callback.bot
+    if bot is None:
+        raise RuntimeError("the callback came without its bot")
+    await bot.send_message(
+        menu.chat.id if menu else callback.from_user.id,
+        screen.text,
+        entities=screen.entities,
+        parse_mode=None,
+        reply_markup=screen.keyboard,
+        message_thread_id=_thread_of(menu) if isinstance(menu, Message) else None,
+    )
+
+
+def _thread_of(message: Message) -> int | None:
+    return message.message_thread_id if message.is_topic_message else None
+
+
+class Press:
+    """A pressed button, to be answered exactly once; a late or second answer interests nobody."""
+
+    def __init__(self, callback: CallbackQuery) -> None:
+        self._callback = callback
+        self._answered = False
+
+    async def answer(self, text: str | None = None, *, alert: bool = False) -> None:
+        """Stop the button's spinner, with a toast or an alert of at most 200 characters."""
+        if self._answered:
+            return
+        self._answered = True
+        try:
+            await self._callback.answer(text[:200] if text else None, show_alert=alert or None)
+        except TelegramAPIError as error:
+            logger.info("a callback query could not be answered: %s", error)
+
+
+async def delete_quietly(bot: Bot, chat_id: int, message_id: int) -> None:
+    """Remove a message of ours that has done its work; if it stays, nothing is wrong."""
+    try:
+        await bot.delete_message(chat_id, message_id)
+    except TelegramAPIError as error:
+        logger.info("a message could not be deleted: %s", error)

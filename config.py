@@ -1,0 +1,81 @@
+"""Settings from the environment or `.env`; nothing is read before `load_settings` is called."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# A description says what the setting takes; it is what a person reads who gave it a wrong value.
+
+
+class SettingsError(Exception):
+    """A setting has a value that it cannot take; the message names it, never the value."""
+
+
+class Settings(BaseSettings):
+    """Everything that an operator decides. Empty values count as not given."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    bot_token: Annotated[
+        SecretStr | None,
+        Field(description="a token from @BotFather, like 123456:ABC...; none runs the playground"),
+    ] = None
+    telegram_api_url: Annotated[
+        HttpUrl | None, Field(description="the http(s) address of a Bot API server of your own")
+    ] = None
+    conversations_dir: Annotated[Path, Field(description="the folder in which chats are kept")] = (
+        Path("data/conversations")
+    )
+    context_messages: Annotated[
+        int, Field(ge=1, le=1000, description="how many last messages the answerer gets, 1-1000")
+    ] = 20
+    trash_days: Annotated[
+        int, Field(ge=1, le=3650, description="how many days deleted chats are kept, 1-3650")
+    ] = 30
+    playground_port: Annotated[
+        int, Field(ge=0, le=65535, description="a port number, 0-65535; 0 takes any free one")
+    ] = 8080
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        Field(description="DEBUG, INFO, WARNING or ERROR"),
+    ] = "INFO"
+
+    @field_validator("bot_token")
+    @classmethod
+    def _looks_like_a_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None:
+            number, colon, secret = token.get_secret_value().partition(":")
+            if not (number.isascii() and number.isdigit() and colon and secret.strip() == secret):
+                raise ValueError("not a token")
+            if not secret or any(char.isspace() for char in secret):
+                raise ValueError("not a token")
+        return token
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+    @property
+    def trash_kept(self) -> timedelta:
+        return timedelta(days=self.trash_days)
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    :raises SettingsError: one or more have a wrong value; one line, without the values.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        names = sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]})
+    takes = [f"{name.upper()} takes {Settings.model_fields[name].description}" for name in names]
+    raise SettingsError("; ".join(takes))

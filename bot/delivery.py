@@ -15,7 +15,7 @@ from conversations import ConversationManager, ConversationMetadata, StorageErro
 
 from .keyboards import again_keyboard, display_name, open_keyboard
 from .person import Person
-from .rendering import split_text
+from .rendering import sendable, split_text
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Delivery:
         if not stored:
             footers.append(t("answer-not-saved"))
         whole = "\n\n".join([*header, text, *footers])
-        parts = [part for part in split_text(whole) if part.strip()]
+        parts = [part for part in split_text(sendable(whole)) if part.strip()]
         first: int | None = None
         for number, part in enumerate(parts, 1):
             sent = await self.say(part, keyboard if number == len(parts) else None)
@@ -108,7 +108,7 @@ class Delivery:
     ) -> tuple[list[str], InlineKeyboardMarkup | None]:
         """Tell, in a line and a button, whose answer this is when its chat is not the open one."""
         chat = await self._find(conversation_id)
-        if chat is None or chat.is_active:
+        if chat is None or (chat.is_active and chat.deleted_at is None):
             return [], None
         t = self._person.texts
         key = "answer-in-deleted" if chat.deleted_at else "answer-moved-on"

@@ -5,6 +5,11 @@ from __future__ import annotations
 MESSAGE_LIMIT = 4096  # UTF-16 code units, as Telegram counts
 
 
+def sendable(text: str) -> str:
+    """Replace lone surrogates, which no request to Telegram can carry."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def utf16_length(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 

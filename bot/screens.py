@@ -25,7 +25,7 @@ from conversations import (
 from . import keyboards
 from .keyboards import display_name
 from .person import Person
-from .rendering import utf16_length
+from .rendering import sendable, utf16_length
 from .texts import Texts
 
 SHOWN_MESSAGES = 6
@@ -42,6 +42,7 @@ class Screen:
     @classmethod
     def of(cls, content: Text, keyboard: InlineKeyboardMarkup | None = None) -> Self:
         text, entities = content.render()
+        text = sendable(text)  # as long as before, so that the entities still fit
         return cls(text, entities, keyboard)
 
 

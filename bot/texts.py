@@ -13,7 +13,10 @@ _FALLBACK = "en"
 
 
 class Texts:
-    """The phrases of one language. A phrase or a variable that is missing is a `KeyError`."""
+    """The phrases of one language. A phrase or a variable that is missing is a `KeyError`.
+
+    Fluent takes variables of up to 1000 characters, so that longer texts are put beside a phrase.
+    """
 
     def __init__(self, locale: str, source: str) -> None:
         self.locale = locale

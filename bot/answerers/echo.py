@@ -49,4 +49,5 @@ def _compose(turns: Sequence[Turn], t: Texts) -> str:
     if len(turns) > 1:
         first = shorten(clean_text(turns[0].text), _QUOTED)
         context = t("echo-context", count=len(turns), first=first)
-    return "\n\n".join((t("echo-question", question=turns[-1].text), context, t("echo-nature")))
+    question = f"{t('echo-question')} {turns[-1].text}"
+    return "\n\n".join((question, context, t("echo-nature")))

@@ -123,7 +123,7 @@ async def pin_chat(
     await show_chat(event, callback_data.chat, person, manager, press, toast=toast)
 
 
-async def stay(press: Press) -> None:
+async def stay(_event: CallbackQuery, press: Press) -> None:
     await press.answer()
 
 

@@ -101,7 +101,11 @@ async def stop(
 
 
 async def stop_by_button(
-    callback_data: ChatButton, person: Person, answering: Answering | None, press: Press
+    _event: CallbackQuery,
+    callback_data: ChatButton,
+    person: Person,
+    answering: Answering | None,
+    press: Press,
 ) -> None:
     stopped = answering is not None and answering.stop(person.user_id, callback_data.chat)
     await press.answer(person.texts("stopping" if stopped else "nothing-to-stop"))

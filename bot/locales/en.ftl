@@ -167,7 +167,7 @@ failed-protocol = The model gave an answer that cannot be understood. Your quest
 ## The offline answerer
 
 echo-nature = I am not a language model, I only repeat. Everything around me is real: your chats, their files, their buttons.
-echo-question = You wrote: { $question }
+echo-question = You wrote:
 echo-first = This is the first message that I see in this chat.
 echo-context =
     { $count ->

@@ -1,0 +1,63 @@
+"""What most tests stand on: a folder of chats, the whole bot on it, and a person."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from aiogram import Bot, Dispatcher
+from aiogram.types import User
+
+from bot import create_router
+from bot.answerers.echo import EchoAnswerer
+from conversations import ConversationManager, JsonStorage
+from tests.telegram import BOT_USER, Client, FakeTelegram
+
+MakeClient = Callable[..., Client]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "conversations"
+
+
+@pytest.fixture
+async def manager(folder: Path) -> AsyncIterator[ConversationManager]:
+    storage = JsonStorage(folder)
+    yield ConversationManager(storage, raise_errors=True)
+    await storage.close()
+
+
+@pytest.fixture
+async def telegram() -> FakeTelegram:
+    return FakeTelegram()
+
+
+@pytest.fixture
+def bot(telegram: FakeTelegram) -> Bot:
+    bot = Bot("42:TEST", session=telegram)
+    bot._me = User.model_validate(BOT_USER)
+    return bot
+
+
+@pytest.fixture
+async def dispatcher(manager: ConversationManager, bot: Bot) -> AsyncIterator[Dispatcher]:
+    """The whole bot as `python -m bot` puts it together, with the offline answerer."""
+    dispatcher = Dispatcher(disable_fsm=True)
+    dispatcher.include_router(create_router(manager, answerer=EchoAnswerer(), exclusive=True))
+    yield dispatcher
+    await dispatcher.emit_shutdown(bot=bot)
+
+
+@pytest.fixture
+def make_client(dispatcher: Dispatcher, bot: Bot, telegram: FakeTelegram) -> MakeClient:
+    def make(user_id: int = 1001, language_code: str = "en", **rest: int) -> Client:
+        return Client(dispatcher, bot, telegram, user_id, language_code, **rest)
+
+    return make
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> Client:
+    return make_client()

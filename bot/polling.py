@@ -34,29 +34,34 @@ class ResilientSession(AiohttpSession):
         except ClientDecodeError:
             if not isinstance(method, GetUpdates):
                 raise
-            updates = _decode_one_by_one(bot, self.json_loads(content))
+            updates = self._decode_one_by_one(bot, content)
             if updates is None:
                 raise
             return Response[Any].model_construct(ok=True, result=updates)
 
-
-def _decode_one_by_one(bot: Bot, data: object) -> list[Update] | None:
-    """Decode what can be decoded; None when this is no list of updates at all."""
-    if not isinstance(data, dict) or not data.get("ok") or not isinstance(data["result"], list):
-        return None
-    updates = []
-    for raw in data["result"]:
+    def _decode_one_by_one(self, bot: Bot, content: str) -> list[Update] | None:
+        """Decode what can be decoded; None when this is no list of updates at all."""
         try:
-            updates.append(Update.model_validate(raw, context={"bot": bot}))
-        except ValidationError as error:
-            update_id = raw["update_id"]
-            fields = {".".join(map(str, problem["loc"][:3])) for problem in error.errors()}
-            logger.error(  # noqa: TRY400 - a traceback would show what people wrote
-                "update %s cannot be decoded and is skipped (%s)", update_id, ", ".join(fields)
-            )
-            # An update without content moves the offset past the one that it stands for.
-            updates.append(Update(update_id=update_id))
-    return updates
+            data = self.json_loads(content)
+        except ValueError:
+            return None
+        if not isinstance(data, dict) or not isinstance(data.get("result"), list):
+            return None
+        return [_decode(bot, raw) for raw in data["result"]]
+
+
+def _decode(bot: Bot, raw: dict[str, Any]) -> Update:
+    """Decode one update, or give one without content that moves the offset past it."""
+    try:
+        return Update.model_validate(raw, context={"bot": bot})
+    except ValidationError as error:
+        fields = {".".join(map(str, problem["loc"][:3])) for problem in error.errors()}
+        logger.error(  # noqa: TRY400 - a traceback would show what people wrote
+            "update %s cannot be decoded and is skipped (%s)",
+            raw["update_id"],
+            ", ".join(sorted(fields)),
+        )
+        return Update(update_id=raw["update_id"])
 
 
 class UpdatesInFlight(BaseMiddleware):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiogram import Bot, Dispatcher
@@ -12,9 +13,7 @@ from aiogram.types import User
 from bot import create_router
 from bot.answerers.echo import EchoAnswerer
 from conversations import ConversationManager, JsonStorage
-from tests.telegram import BOT_USER, Client, FakeTelegram
-
-MakeClient = Callable[..., Client]
+from tests.telegram import BOT_USER, Client, FakeTelegram, MakeClient
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ async def dispatcher(manager: ConversationManager, bot: Bot) -> AsyncIterator[Di
 
 @pytest.fixture
 def make_client(dispatcher: Dispatcher, bot: Bot, telegram: FakeTelegram) -> MakeClient:
-    def make(user_id: int = 1001, language_code: str = "en", **rest: int) -> Client:
+    def make(user_id: int = 1001, language_code: str = "en", **rest: Any) -> Client:
         return Client(dispatcher, bot, telegram, user_id, language_code, **rest)
 
     return make

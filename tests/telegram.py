@@ -141,8 +141,9 @@ class FakeTelegram(BaseSession):
         if all(message.get(key) == content.get(key) for key in ("text", "reply_markup")):
             raise TelegramBadRequest(
                 method,
-                "Bad Request: message is not modified: specified new message content and reply"
-                " markup are exactly the same as a current content and reply markup of the message",
+                "Bad Request: message is not modified: specified new message content and"
+                " reply markup are exactly the same as a current content and reply markup"
+                " of the message",
             )
         message.pop("reply_markup", None)
         message.update(content)
@@ -273,6 +274,9 @@ class Client:
         if self.thread_id is not None:
             message |= {"message_thread_id": self.thread_id, "is_topic_message": True}
         return message
+
+
+MakeClient = Callable[..., Client]
 
 
 def keyboard_of(message: Message) -> InlineKeyboardMarkup:

@@ -9,26 +9,9 @@ from aiogram.exceptions import TelegramBadRequest, TelegramNetworkError
 from aiogram.methods import AnswerCallbackQuery, EditMessageText, SendMessage
 
 from bot.callbacks import ChatAction, ChatButton, MenuAction, MenuButton, owner_mark, stamp_of
-from conversations import ConversationManager, ConversationMessage
-from tests.conftest import MakeClient
-from tests.telegram import Client, FakeTelegram
-
-
-def question(number: int, text: str = "question") -> ConversationMessage:
-    return ConversationMessage(
-        timestamp=f"2026-01-01T00:00:{number % 60:02}+00:00",
-        message_id=number,
-        type="user_question",
-        text=text,
-    )
-
-
-async def fill(manager: ConversationManager, user_id: int, count: int) -> list[str]:
-    """Make chats "Chat 1" to "Chat n", the last one active and newest."""
-    return [
-        await manager.create_conversation(user_id, "person", f"Chat {number}")
-        for number in range(1, count + 1)
-    ]
+from conversations import ConversationManager
+from tests.chats import fill, question
+from tests.telegram import Client, FakeTelegram, MakeClient
 
 
 async def test_a_new_person_is_welcomed_and_has_no_chats(client: Client) -> None:

@@ -10,9 +10,8 @@ from aiogram.methods import AnswerCallbackQuery
 
 from bot.callbacks import MenuAction, MenuButton
 from conversations import ConversationManager, JsonStorage
-from tests.conftest import MakeClient
-from tests.telegram import Client
-from tests.test_chats import fill, question
+from tests.chats import fill, question
+from tests.telegram import Client, MakeClient
 
 
 async def open_first(client: Client, name: str) -> None:

@@ -18,9 +18,8 @@ from aiogram.methods import AnswerCallbackQuery, SendChatAction, SendMessage
 
 from bot import AnswerError, SimpleAnswerer, Turn, create_router
 from conversations import ConversationManager, ConversationMessage, StorageError
-from tests.conftest import MakeClient
-from tests.telegram import Client, FakeTelegram
-from tests.test_chats import fill
+from tests.chats import fill
+from tests.telegram import Client, FakeTelegram, MakeClient
 
 MakeBot = Callable[[SimpleAnswerer], Client]
 
@@ -385,7 +384,10 @@ async def test_a_failing_storage_is_told_and_not_taken_for_no_chats(
     monkeypatch.setattr(manager._storage, "read_index", fail)
     monkeypatch.setattr(manager._storage, "create", fail)
     monkeypatch.setattr(manager._storage, "activate", fail)
-    told = "The storage is unavailable right now. What is saved is safe; please try again a little later."
+    told = (
+        "The storage is unavailable right now. What is saved is safe;"
+        " please try again a little later."
+    )
     for text in ("/chats", "/new", "A question"):
         await client.send(text)
         assert client.text == told

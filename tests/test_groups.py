@@ -5,9 +5,8 @@ from __future__ import annotations
 from aiogram.methods import AnswerCallbackQuery, SendMessage
 
 from conversations import ConversationManager
-from tests.conftest import MakeClient
-from tests.telegram import BOT_USER, FakeTelegram
-from tests.test_chats import fill
+from tests.chats import fill
+from tests.telegram import BOT_USER, FakeTelegram, MakeClient
 
 GROUP = -1001234
 

@@ -8,9 +8,8 @@ from aiogram import Bot, Dispatcher
 from bot import create_router
 from bot.answerers.echo import EchoAnswerer
 from conversations import ConversationManager
-from tests.conftest import MakeClient
-from tests.telegram import Client, FakeTelegram, keyboard_of
-from tests.test_chats import fill
+from tests.chats import fill
+from tests.telegram import Client, FakeTelegram, MakeClient, keyboard_of
 
 
 async def ask_for_name(client: Client, name: str = "Chat 1") -> None:

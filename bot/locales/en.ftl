@@ -94,7 +94,6 @@ new-hint = Just write: your first question gives this chat its name.
 
 rename-title = ✏️ How shall “{ $name }” be called?
 rename-hint = Answer this message with the new name.
-rename-placeholder = New name
 rename-done = ✅ Now it is called “{ $name }”.
 rename-cancelled = The name stays: “{ $name }”.
 rename-empty = There is nothing to see in that name. Please send 1 to { $limit } visible characters.
@@ -144,7 +143,6 @@ answer-interrupted = ⏹ The bot was restarted; the answer ends here.
 answer-not-saved = ⚠️ This answer could not be saved: storage is unavailable.
 button-open-chat = Open “{ $name }”
 button-again = 🔄 Try again
-button-stop = ⏹ Stop
 queue-full =
     { $limit ->
         [one] Your last question is still waiting for its answer. This one is saved; please ask again a little later.

@@ -1,0 +1,33 @@
+# Everything a person needs: `make run` and `make test` do their own set-up, each in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint types clean
+
+run: $(VENV)/run-ready
+	$(BIN)/python -m bot
+
+test: lint types
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/test-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/test-ready
+	$(BIN)/mypy
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run-ready: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/test-ready: requirements.txt requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@ $(VENV)/run-ready
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

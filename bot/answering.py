@@ -246,17 +246,17 @@ def estimate_tokens(text: str) -> int:
 
 
 def _as_message(question: Question, ending: Ending, result: AnswerResult) -> ConversationMessage:
-    counted = result.tokens is not None
+    counted = result.usage.output if result.usage is not None else None
     return ConversationMessage(
         timestamp=datetime.now(UTC).isoformat(),
         message_id=0,
         type="bot_answer",
         text=result.text,
-        tokens=result.tokens if result.tokens is not None else estimate_tokens(result.text),
+        tokens=estimate_tokens(result.text) if counted is None else counted,
         search_type="fast",
         reply_to=question.message_id,
         state=None if ending == "complete" else "partial",
-        tokens_estimated=not counted,
+        tokens_estimated=counted is None,
         model=result.model,
     )
 

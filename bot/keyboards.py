@@ -14,7 +14,7 @@ from .person import Person
 from .texts import Texts
 
 PAGE_SIZE = 8
-_LABEL_NAME = 28  # characters; phones cut a full-width button at 30-40
+_LABEL_NAME = 30  # characters, as many as an automatic name has; phones cut at 30-40
 
 Rows = list[list[InlineKeyboardButton]]
 

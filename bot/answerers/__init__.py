@@ -7,9 +7,11 @@ from .base import (
     AnswerStream,
     FunctionAnswerer,
     Mode,
+    Namer,
     SimpleAnswerer,
     TextStream,
     Turn,
+    Usage,
     as_answerer,
 )
 
@@ -20,8 +22,10 @@ __all__ = [
     "Answerer",
     "FunctionAnswerer",
     "Mode",
+    "Namer",
     "SimpleAnswerer",
     "TextStream",
     "Turn",
+    "Usage",
     "as_answerer",
 ]

@@ -32,12 +32,26 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerResult:
-    """What an answer came to. `tokens` are the provider's count, None where it gave none."""
+class Usage:
+    """Tokens as the provider counted them; None is what it did not tell. `input` includes `cached`."""
 
-    state: Literal["complete", "partial"]
+    input: int | None = None
+    output: int | None = None
+    cached: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerResult:
+    """What an answer came to.
+
+    `state` is "complete"; "length" where the model's limit cut it; "refused" where the provider
+    withheld it; "partial" while it runs and when it was stopped or failed. `usage` is None where
+    nothing was counted.
+    """
+
+    state: Literal["complete", "length", "refused", "partial"]
     text: str
-    tokens: int | None = None
+    usage: Usage | None = None
     model: str | None = None
 
 
@@ -61,6 +75,14 @@ class AnswerStream(Protocol):
     @property
     def result(self) -> AnswerResult:
         """What came so far; valid at any time, after a stop or an error too."""
+
+
+@runtime_checkable
+class Namer(Protocol):
+    """Finds a chat's name; an answerer that can do it does both."""
+
+    async def name_chat(self, question: str, answer: str) -> str:
+        """Give a name of a few words in the language of the question; raises `AnswerError`."""
 
 
 @runtime_checkable
@@ -97,8 +119,8 @@ class TextStream:
 
     @property
     def result(self) -> AnswerResult:
-        state: Literal["complete", "partial"] = "complete" if self._complete else "partial"
-        return AnswerResult(state, "".join(self._parts), model=self._model)
+        text = "".join(self._parts)
+        return AnswerResult("complete" if self._complete else "partial", text, model=self._model)
 
 
 class FunctionAnswerer:

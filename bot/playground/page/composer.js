@@ -1,0 +1,263 @@
+// Where a person writes: text, replies, edits, commands, attachments.
+
+import { element, icon } from "./dom.js";
+import { preview } from "./message.js";
+
+const STICKERS = ["👍", "❤️", "😂", "🔥", "🎉", "🤔", "😢", "👀"];
+const MAX_FILE_BYTES = 35 * 1024 * 1024;
+
+const byId = (id) => document.getElementById(id);
+
+export class Composer {
+  constructor({ onAction, onEditLast, onToast }) {
+    this.onAction = onAction;
+    this.onEditLast = onEditLast;
+    this.onToast = onToast;
+    this.field = byId("composer");
+    this.form = byId("composer-form");
+    this.send = byId("send");
+    this.quoteBar = byId("quote-bar");
+    this.commandList = byId("commands");
+    this.attachMenu = byId("attach-menu");
+    this.menuButton = byId("menu-button");
+    this.startButton = byId("start");
+    this.commands = [];
+    this.mode = { kind: "write" };
+    this.selected = 0;
+    this.listen();
+  }
+
+  setPerson(words) {
+    this.words = words;
+    byId("menu-label").textContent = words.menu;
+    this.menuButton.setAttribute("aria-label", words.menu);
+    this.startButton.textContent = words.start;
+    byId("attach").setAttribute("aria-label", words.attach);
+    byId("quote-cancel").setAttribute("aria-label", words.cancel);
+    this.drawAttachMenu();
+    this.field.value = "";
+    this.write();
+    this.hideMenus();
+  }
+
+  setBot(bot) {
+    this.commands = bot.commands;
+    this.menuButton.hidden = bot.commands.length === 0;
+  }
+
+  // A dialog without messages has nothing but START, as in Telegram.
+  setStarted(started) {
+    this.form.hidden = !started;
+    this.startButton.hidden = started;
+    if (!started) this.hideMenus();
+  }
+
+  write() {
+    this.mode = { kind: "write" };
+    this.quoteBar.hidden = true;
+    this.field.placeholder = this.words.message;
+    this.field.setAttribute("aria-label", this.words.message);
+    this.drawSend();
+  }
+
+  reply(message, placeholder = "") {
+    if (this.mode.kind === "edit") this.field.value = "";
+    this.mode = { kind: "reply", message };
+    this.field.placeholder = placeholder || this.words.message;
+    this.drawQuote("reply", this.words.replyTo(message.from.first_name), message);
+  }
+
+  edit(message) {
+    this.mode = { kind: "edit", message };
+    this.field.value = message.text;
+    this.drawQuote("edit", this.words.editing, message);
+  }
+
+  // A message that is gone can no longer be answered or edited.
+  forget(messageIds) {
+    if (this.mode.message && messageIds.includes(this.mode.message.message_id)) this.write();
+  }
+
+  listen() {
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.submit();
+    });
+    this.startButton.addEventListener("click", () => this.onAction("send", { text: "/start" }));
+    this.field.addEventListener("input", () => {
+      this.drawSend();
+      this.drawCommands(this.typedCommand());
+    });
+    this.field.addEventListener("keydown", (event) => this.onKey(event));
+    byId("quote-cancel").addEventListener("click", () => this.cancel());
+    this.menuButton.addEventListener("click", () => this.toggleCommands());
+    byId("attach").addEventListener("click", () => this.toggleAttachMenu());
+    byId("file").addEventListener("change", (event) => this.sendFile(event.target.files[0]));
+    document.addEventListener("click", (event) => this.onOutside(event));
+    document.addEventListener("keydown", (event) => event.key === "Escape" && this.onEscape());
+  }
+
+  async submit() {
+    const text = this.field.value;
+    if (!text.trim()) return;
+    const { kind, message } = this.mode;
+    const reply = kind === "reply" ? { reply_to: message.message_id } : {};
+    this.field.value = "";
+    this.write();
+    this.hideMenus();
+    const body = kind === "edit" ? { message_id: message.message_id, text } : { text, ...reply };
+    const done = await this.onAction(kind === "edit" ? "edit" : "send", body);
+    // What was not sent is not lost either.
+    if (!done && !this.field.value) this.field.value = text;
+    this.drawSend();
+  }
+
+  onKey(event) {
+    const listed = !this.commandList.hidden;
+    if (event.isComposing) return;
+    if (listed && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      event.preventDefault();
+      this.select(this.selected + (event.key === "ArrowDown" ? 1 : -1));
+    } else if (listed && event.key === "Tab" && this.found.length) {
+      event.preventDefault();
+      this.complete(this.found[this.selected]);
+    } else if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      if (listed && this.found.length) this.sendCommand(this.found[this.selected]);
+      else this.submit();
+    } else if (event.key === "ArrowUp" && !this.field.value && this.mode.kind === "write") {
+      event.preventDefault();
+      this.onEditLast();
+    }
+  }
+
+  onEscape() {
+    if (!this.commandList.hidden || !this.attachMenu.hidden) this.hideMenus();
+    else this.cancel();
+  }
+
+  onOutside(event) {
+    if (!event.target.closest("#commands, #attach-menu, #menu-button, #attach, #composer")) this.hideMenus();
+  }
+
+  cancel() {
+    if (this.mode.kind === "edit") this.field.value = "";
+    this.write();
+  }
+
+  drawSend() {
+    this.send.disabled = !this.field.value.trim();
+    const editing = this.mode.kind === "edit";
+    byId("send-icon").setAttribute("href", editing ? "#i-check" : "#i-send");
+    this.send.setAttribute("aria-label", editing ? this.words.save : this.words.send);
+    this.field.style.height = "auto";
+    this.field.style.height = `${this.field.scrollHeight}px`;
+  }
+
+  drawQuote(name, title, message) {
+    byId("quote-icon").setAttribute("href", `#i-${name}`);
+    byId("quote-title").textContent = title;
+    byId("quote-text").textContent = preview(message, this.words);
+    this.quoteBar.hidden = false;
+    this.drawSend();
+    this.field.focus();
+  }
+
+  typedCommand() {
+    const typed = /^\/(\w*)$/.exec(this.field.value);
+    return typed ? typed[1].toLowerCase() : null;
+  }
+
+  toggleCommands() {
+    if (this.commandList.hidden) this.drawCommands("");
+    else this.hideMenus();
+    this.field.focus();
+  }
+
+  drawCommands(prefix) {
+    this.found = prefix === null ? [] : this.commands.filter((c) => c.command.startsWith(prefix));
+    this.commandList.hidden = this.found.length === 0;
+    this.menuButton.setAttribute("aria-expanded", String(!this.commandList.hidden));
+    this.attachMenu.hidden = true;
+    const rows = this.found.map((command) =>
+      element(
+        "li",
+        { role: "option", data: { testid: "command-option" }, on: { click: () => this.sendCommand(command) } },
+        element("b", {}, `/${command.command}`),
+        element("span", {}, command.description),
+      ),
+    );
+    this.commandList.replaceChildren(...rows);
+    this.select(0);
+  }
+
+  select(index) {
+    const rows = [...this.commandList.children];
+    if (!rows.length) return;
+    this.selected = (index + rows.length) % rows.length;
+    rows.forEach((row, i) => row.setAttribute("aria-selected", String(i === this.selected)));
+    rows[this.selected].scrollIntoView({ block: "nearest" });
+  }
+
+  complete(command) {
+    this.field.value = `/${command.command} `;
+    this.hideMenus();
+    this.drawSend();
+  }
+
+  sendCommand(command) {
+    this.field.value = "";
+    this.hideMenus();
+    this.drawSend();
+    this.onAction("send", { text: `/${command.command}` });
+  }
+
+  toggleAttachMenu() {
+    this.commandList.hidden = true;
+    this.attachMenu.hidden = !this.attachMenu.hidden;
+    byId("attach").setAttribute("aria-expanded", String(!this.attachMenu.hidden));
+    if (!this.attachMenu.hidden) this.attachMenu.querySelector("button").focus();
+  }
+
+  drawAttachMenu() {
+    const item = (name, label, action) =>
+      element("button", { type: "button", role: "menuitem", data: { testid: `attach-${name}` }, on: { click: action } }, icon(name), label);
+    const stickers = STICKERS.map((emoji) =>
+      element("button", { type: "button", "aria-label": `${this.words.sticker} ${emoji}`, data: { testid: "sticker" }, on: { click: () => this.attached("sticker", { emoji }) } }, emoji),
+    );
+    this.attachMenu.replaceChildren(
+      item("file", this.words.file, () => byId("file").click()),
+      item("mic", this.words.voice, () => this.attached("voice", { duration: 3 })),
+      element("div", { class: "stickers" }, ...stickers),
+    );
+  }
+
+  attached(action, body) {
+    this.hideMenus();
+    this.onAction(action, body);
+  }
+
+  async sendFile(file) {
+    byId("file").value = "";
+    this.hideMenus();
+    if (!file) return;
+    if (file.size > MAX_FILE_BYTES) return this.onToast(this.words.tooLarge);
+    const url = await new Promise((resolve) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result);
+      reader.readAsDataURL(file);
+    });
+    const content = url.slice(url.indexOf(",") + 1);
+    const caption = this.field.value;
+    this.field.value = "";
+    this.drawSend();
+    this.onAction("document", { name: file.name, mime_type: file.type || null, content, caption });
+  }
+
+  hideMenus() {
+    this.commandList.hidden = true;
+    this.attachMenu.hidden = true;
+    this.menuButton.setAttribute("aria-expanded", "false");
+    byId("attach").setAttribute("aria-expanded", "false");
+  }
+}

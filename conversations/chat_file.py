@@ -5,18 +5,25 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
 from . import json_lines
-from .models import Conversation, ConversationMessage, ConversationMetadata, parse_time
+from .models import (
+    Conversation,
+    ConversationMessage,
+    ConversationMetadata,
+    is_metadata,
+    parse_time,
+)
 from .names import name_from_question
+from .storage import is_valid_id
 
 _LIST_KEY = "messages"
 _HEAD_BYTES = 64 * 1024  # a first line is some 500 bytes; more than this is not ours
-_TAIL_BLOCK = 32 * 1024
+_TAIL_BLOCK = 32 * 1024  # the first step back from the end; each further one is twice as long
 _END = b"\n]}\n"
 
 
@@ -41,31 +48,52 @@ class ChatFile:
     damaged: bool = False  # something of the file could not be read
 
     @classmethod
-    def parse(cls, data: bytes, *, user_id: int, conversation_id: str) -> Self | None:
-        """Read a chat of any age and layout; None when nothing of it can be read."""
+    def parse(
+        cls,
+        data: bytes,
+        *,
+        user_id: int,
+        conversation_id: str,
+        known: ConversationMetadata | None = None,
+    ) -> Self | None:
+        """Read a chat of any age and layout; None when nothing in it is a chat's.
+
+        `known` is what the index knew of it, for metadata that cannot be read any more.
+        """
         read = json_lines.salvage(data, _LIST_KEY)
         raw = read.head.pop("metadata", None)
-        if not read.items and not isinstance(raw, dict):
-            return None
+        described = is_metadata(raw)
         metadata = ConversationMetadata.from_dict(
-            raw, user_id=user_id, conversation_id=conversation_id
+            raw if described or known is None else known.to_dict(),
+            user_id=user_id,
+            conversation_id=conversation_id,
         )
         chat = cls(metadata, extra=read.head)
         messages = chat._take_items(read.items)
-        chat.damaged = read.damaged or not isinstance(raw, dict) or len(messages) < len(read.items)
+        if not described and not messages:
+            return None
+        strange = raw is not None and not isinstance(raw, dict)
+        chat.damaged = read.damaged or strange or len(messages) < len(read.items)
         chat._count(messages)
         _describe(metadata, messages)
         return chat
 
     @classmethod
     def trusted(cls, data: bytes, metadata: ConversationMetadata) -> Self | None:
-        """Read a file known to be sound, messages unparsed; None when its form is not ours."""
+        """Read a file known to be sound, where it is of our form without parsing its messages.
+
+        None when it is damaged all the same.
+        """
         parts = json_lines.split(data, _LIST_KEY)
-        if parts is None:
-            return None
-        head, body = parts
-        head.pop("metadata", None)
-        return cls(metadata, body, head)
+        if parts is not None:
+            head, body = parts
+            head.pop("metadata", None)
+            return cls(metadata, body, head)
+        read = json_lines.salvage(data, _LIST_KEY)
+        read.head.pop("metadata", None)
+        chat = cls(metadata, extra=read.head)
+        chat._take_items(read.items)
+        return None if read.damaged else chat
 
     @classmethod
     def from_conversation(cls, conversation: Conversation) -> Self:
@@ -77,19 +105,16 @@ class ChatFile:
         return chat
 
     def to_conversation(self) -> Conversation:
-        messages, _ = self.messages()
+        messages, _ = _read_messages(json_lines.split_items(self.body))
         return Conversation(self.metadata, messages, copy.deepcopy(self.extra), self.revision())
 
     def encode(self) -> bytes:
         head = {"metadata": self.metadata.to_dict(), **self.extra}
         return json_lines.encode(head, _LIST_KEY, self.body)
 
-    def messages(self) -> tuple[list[ConversationMessage], int]:
-        """Decode the messages, oldest first, and count the lines that are none."""
-        return _read_messages(json_lines.split_items(self.body))
-
     def last(self, limit: int) -> list[ConversationMessage]:
         """Decode the last messages alone, oldest first."""
+        limit = min(limit, len(self.body))
         lines = self.body.rsplit(b",\n", limit)[-limit:] if self.body else []
         return _read_messages(lines)[0]
 
@@ -151,6 +176,15 @@ class ChatFile:
         self.metadata.total_tokens = sum(tokens)
 
 
+def find_chats(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Go through the files that may be chats, by their names; give their ids."""
+    with os.scandir(folder) as found:
+        for item in found:
+            conversation_id, suffix = os.path.splitext(item.name)  # noqa: PTH122
+            if suffix == ".json" and is_valid_id(conversation_id) and item.is_file():
+                yield conversation_id, item.stat()
+
+
 def read_metadata(
     path: Path, *, user_id: int, conversation_id: str
 ) -> ConversationMetadata | None:
@@ -160,7 +194,7 @@ def read_metadata(
         if not _ends_well(file):
             return None
     head = json_lines.decode_head(first.rstrip(b"\n"), _LIST_KEY)
-    if head is None or not isinstance(head.get("metadata"), dict):
+    if head is None or not is_metadata(head.get("metadata")):
         return None
     return ConversationMetadata.from_dict(
         head["metadata"], user_id=user_id, conversation_id=conversation_id
@@ -172,12 +206,13 @@ def read_last(path: Path, limit: int) -> list[ConversationMessage] | None:
     with path.open("rb") as file:
         if not _ends_well(file):
             return None
-        start, tail = file.seek(0, os.SEEK_END), b""
+        start, tail, step = file.seek(0, os.SEEK_END), b"", _TAIL_BLOCK
         while start and tail.count(b"\n") < limit + 2:
-            step = min(_TAIL_BLOCK, start)
+            step = min(step, start)
             start -= step
             file.seek(start)
             tail = file.read(step) + tail
+            step *= 2
     lines = tail.removesuffix(b"]}\n").removesuffix(b"\n").split(b"\n")
     del lines[0]  # the head, or a line that is cut
     messages, unreadable = _read_messages([line.removesuffix(b",") for line in lines[-limit:]])

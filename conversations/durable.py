@@ -7,6 +7,8 @@ A failed fsync is never tried again on the same file: the system may already hav
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import secrets
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
 _TEMP_SUFFIX = ".tmp"
+_ASIDE_SUFFIX = ".damaged-"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -56,12 +59,17 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder for us alone, with its missing parents, durably."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-    sync_folder(folder.parent)
+    """Create a folder for us alone, with its missing parents, durably.
+
+    The name of an empty folder is synced again: the call that made it may have failed after that.
+    """
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    if not any(folder.iterdir()):
+        # What we may not open, somebody else has made.
+        with contextlib.suppress(PermissionError):
+            sync_folder(folder.parent)
 
 
 def move_file(source: Path, target: Path) -> None:
@@ -74,4 +82,26 @@ def move_file(source: Path, target: Path) -> None:
 def sweep_temporary(folder: Path) -> None:
     """Remove what a crash left behind. Only the process that owns the folder may."""
     for path in folder.glob(f".*{_TEMP_SUFFIX}"):
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that is read-only now can still be read
+            path.unlink()
+
+
+def keep_aside(path: Path) -> Path | None:
+    """Keep what a file holds under a `.damaged-N` name beside it; None if that is done already."""
+    for number in itertools.count(1):
+        aside = path.with_name(f"{path.name}{_ASIDE_SUFFIX}{number}")
+        if not aside.exists():
+            break
+        if aside.read_bytes() == path.read_bytes():
+            return None
+    try:
+        os.link(path, aside)  # takes no space, so that it works on a full disk too
+    except OSError:
+        replace_file(aside, path.read_bytes())
+    sync_folder(path.parent)
+    return aside
+
+
+def count_aside(folder: Path) -> int:
+    """Count the files that `keep_aside` has made in a folder."""
+    return sum(1 for _ in folder.glob(f"*{_ASIDE_SUFFIX}*"))

@@ -10,37 +10,25 @@ instance must be thrown away: what it holds may be ahead of the disk or behind i
 
 from __future__ import annotations
 
-import copy
-import itertools
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from . import json_lines
-from .chat_file import ChatFile, FileIdentity, read_metadata
-from .durable import replace_file, sweep_temporary, sync_folder
+from .chat_file import ChatFile, FileIdentity, find_chats, read_metadata
+from .durable import count_aside, keep_aside, replace_file, sweep_temporary, sync_folder
+from .index_file import Entry, ReadIndex, encode_index, hand_out, read_index
+from .interrupted import finish_interrupted
 from .models import ConversationMetadata, UserIndex, newest_first
-from .names import DEFAULT_NAME
-from .storage import is_valid_id
 
 logger = logging.getLogger(__name__)
 
+TRASH = "trash"
 _INDEX = "index.json"
-_LIST_KEY = "conversations"
 _CACHED_CHATS = 4  # a user talks in one or two at a time
 _ENTRY_BYTES = 1000  # about what one entry takes in memory
-
-
-@dataclass(slots=True)
-class Entry:
-    """A chat as the index knows it; `identity` is None until its whole file has been read once."""
-
-    metadata: ConversationMetadata
-    identity: FileIdentity | None
 
 
 class FolderState:
@@ -50,14 +38,22 @@ class FolderState:
         self.index = UserIndex(user_id)  # its conversations are the entries
         self.entries: dict[str, Entry] = {}
         self._cached: OrderedDict[str, ChatFile] = OrderedDict()
+        self._damaged_told = 0
         self._index_damaged = False
+        self._repairs: list[Callable[[], None]] = []
+        self._seen = _look(path)
         if path.is_dir():
             self._read()
+            self.tidy()
 
     @property
     def cached_bytes(self) -> int:
         chats = sum(len(chat.body) for chat in self._cached.values())
         return chats + _ENTRY_BYTES * (1 + len(self.entries))
+
+    def is_current(self) -> bool:
+        """Tell whether the index, and the names in the folder, are still as we left them."""
+        return self._seen == _look(self.path)
 
     def is_cached(self, conversation_id: str) -> bool:
         return conversation_id in self._cached
@@ -67,10 +63,7 @@ class FolderState:
 
     def hand_out(self, metadata: ConversationMetadata) -> ConversationMetadata:
         """Copy metadata for the caller, with the flag that only the index can tell."""
-        given = copy.copy(metadata)
-        given.extra = copy.deepcopy(metadata.extra)
-        given.is_active = metadata.conversation_id == self.index.last_active_conversation_id
-        return given
+        return hand_out(metadata, self.index.last_active_conversation_id)
 
     def entry(self, conversation_id: str) -> Entry | None:
         """Find a living chat, and notice when its file was edited or removed by somebody else."""
@@ -78,13 +71,14 @@ class FolderState:
         if entry is None:
             return None
         try:
-            identity = FileIdentity.of(self.file(conversation_id).stat())
+            status = os.stat(f"{self.path}/{conversation_id}.json")  # noqa: PTH116 - asked often
         except FileNotFoundError:
             self.forget(conversation_id)
+            self._mend_pointer()
             return None
-        if entry.identity is not None and entry.identity != identity:
+        if entry.identity is not None and entry.identity != FileIdentity.of(status):
             self.forget(conversation_id)
-            self.examine(conversation_id)
+            self.examine(conversation_id, entry.metadata)
         return self.entries.get(conversation_id)
 
     def chat(self, conversation_id: str) -> ChatFile | None:
@@ -97,16 +91,18 @@ class FolderState:
             data = self.file(conversation_id).read_bytes()
             chat = ChatFile.trusted(data, entry.metadata)
         if chat is None:
-            chat = self._read_whole(conversation_id)
+            chat = self._read_whole(conversation_id, entry.metadata)
+            self.tidy()
         if chat is not None:
             self._cache(chat)
         return chat
 
-    def parse(self, conversation_id: str, data: bytes) -> ChatFile | None:
-        chat = ChatFile.parse(data, user_id=self.user_id, conversation_id=conversation_id)
-        if chat is not None and not chat.metadata.name:
-            chat.metadata.name = DEFAULT_NAME
-        return chat
+    def parse(
+        self, conversation_id: str, data: bytes, known: ConversationMetadata | None = None
+    ) -> ChatFile | None:
+        return ChatFile.parse(
+            data, user_id=self.user_id, conversation_id=conversation_id, known=known
+        )
 
     def forget(self, conversation_id: str) -> None:
         self.entries.pop(conversation_id, None)
@@ -131,123 +127,143 @@ class FolderState:
             self.put_aside(self.path / _INDEX)
             self._index_damaged = False
         self._mend_pointer()
-        head = self.index.to_dict()
-        del head[_LIST_KEY]
-        if self.index.damaged_untold:
-            head["damaged_untold"] = self.index.damaged_untold
-        body = json_lines.join_items([self._encode(entry) for entry in self.entries.values()])
-        replace_file(self.path / _INDEX, json_lines.encode(head, _LIST_KEY, body))
+        entries = self.entries.values()
+        data = encode_index(self.index, entries, damaged_told=self._damaged_told)
+        replace_file(self.path / _INDEX, data)
         sync_folder(self.path)
+        self._seen = _look(self.path)
+
+    def try_to_write_index(self) -> None:
+        """Write the index after what can be read from the chats as well."""
+        self._mend_pointer()
+        self._repairs.append(self.write_index)
+        self.tidy()
+
+    def has_index(self) -> bool:
+        return (self.path / _INDEX).exists()
 
     def put_aside(self, path: Path) -> None:
-        """Keep what a file holds under a `.damaged-N` name, for ever, and count it."""
-        for number in itertools.count(1):
-            aside = path.with_name(f"{path.name}.damaged-{number}")
-            if not aside.exists():
-                break
-            if aside.samefile(path):
-                return
-        try:
-            os.link(path, aside)  # takes no space, so that it works on a full disk too
-        except OSError:
-            replace_file(aside, path.read_bytes())
-        sync_folder(path.parent)
-        self.index.damaged_untold += 1
-        logger.error("%s is damaged; what it held is kept in %s", path, aside.name)
+        """Keep what a damaged file holds, and count it."""
+        aside = keep_aside(path)
+        if aside is not None:
+            self.index.damaged_untold += 1
+            logger.error("%s is damaged; what it held is kept in %s", path, aside.name)
 
-    def examine(self, conversation_id: str) -> None:
-        """Take a file that the index does not know, or knows otherwise, into the entries."""
+    def take_damage(self) -> int:
+        count, self.index.damaged_untold = self.index.damaged_untold, 0
+        self._damaged_told += count
+        if count:
+            self.write_index()
+        return count
+
+    def refresh(self) -> None:
+        """Notice every chat that was edited or removed by somebody else."""
+        for conversation_id, entry in list(self.entries.items()):
+            try:
+                self.entry(conversation_id)
+            except OSError as error:
+                self._keep_unreadable(conversation_id, entry, error)
+
+    def examine(self, conversation_id: str, known: ConversationMetadata | None = None) -> None:
+        """Take a file that the index does not know, or knows otherwise, into the entries.
+
+        `known` is what the index said of it, for a file that does not say it any more.
+        """
+        self._examine(conversation_id, known)
+        self.tidy()
+
+    def _examine(self, conversation_id: str, known: ConversationMetadata | None) -> None:
         path = self.file(conversation_id)
         metadata = read_metadata(path, user_id=self.user_id, conversation_id=conversation_id)
         if metadata is not None and metadata.name:
             metadata.deleted_at = None
             self.entries[conversation_id] = Entry(metadata, None)
         else:
-            self._read_whole(conversation_id)
+            self._read_whole(conversation_id, known)
 
     def _read(self) -> None:
         sweep_temporary(self.path)
-        listed = self._read_index_file()
-        for conversation_id, status in self._chat_files():
+        listed, is_whole = self._read_index()
+        for conversation_id, status in find_chats(self.path):
             entry = listed.get(conversation_id)
             if entry and entry.identity == FileIdentity.of(status):
                 self.entries[conversation_id] = entry
                 continue
             try:
-                self.examine(conversation_id)
-            except OSError as error:  # one chat that cannot be read must not hide the others
-                logger.error("%s cannot be read: %s", self.file(conversation_id), error)  # noqa: TRY400
-                if entry:
-                    self.entries[conversation_id] = Entry(entry.metadata, None)
+                self._examine(conversation_id, entry.metadata if entry else None)
+            except OSError as error:
+                self._keep_unreadable(conversation_id, entry, error)
+            if entry and entry.identity is None and conversation_id in self.entries:
+                # In a foreign index there may be keys that stand nowhere else.
+                metadata = self.entries[conversation_id].metadata
+                metadata.extra = entry.metadata.extra | metadata.extra
+        if is_whole:
+            finish_interrupted(self, listed)
         self._mend_pointer()
-        if self._index_damaged:
-            self._try_to_repair(self.write_index)
+        active = self.entries.get(self.index.last_active_conversation_id or "")
+        if active is not None and not self.index.username:
+            self.index.username = active.metadata.username
 
-    def _chat_files(self) -> Iterator[tuple[str, os.stat_result]]:
-        with os.scandir(self.path) as found:
-            for item in found:
-                conversation_id, suffix = os.path.splitext(item.name)  # noqa: PTH122
-                if suffix == ".json" and is_valid_id(conversation_id) and item.is_file():
-                    yield conversation_id, item.stat()
-
-    def _read_index_file(self) -> dict[str, Entry]:
+    def _read_index(self) -> tuple[dict[str, Entry], bool]:
+        """Give what the index lists, and whether it is there and whole."""
         try:
             data = (self.path / _INDEX).read_bytes()
         except FileNotFoundError:
-            return {}
-        read = json_lines.salvage(data, _LIST_KEY)
-        self._index_damaged = read.damaged
-        head, index = read.head, self.index
-        head.pop("user_id", None)
-        username = head.pop("username", "")
-        index.username = username if isinstance(username, str) else ""
-        active = head.pop("last_active_conversation_id", None)
-        index.last_active_conversation_id = active if isinstance(active, str) else None
-        untold = head.pop("damaged_untold", 0)
-        index.damaged_untold += untold if isinstance(untold, int) else 0
-        index.extra = head
-        return dict(self._listed(read.items))
+            read = ReadIndex(self.index, {})
+        else:
+            read = read_index(data, self.user_id)
+            self._index_damaged = not read.is_whole
+        if self._index_damaged:
+            self._repairs.append(self.write_index)
+        self.index = read.index
+        self._count_damage(read.damaged_told)
+        return read.listed, read.is_whole
 
-    def _listed(self, items: list[Any]) -> Iterator[tuple[str, Entry]]:
-        for item in items:
-            if not isinstance(item, dict) or not isinstance(item.get("conversation_id"), str):
-                continue
-            conversation_id, raw = item["conversation_id"], item.pop("file", None)
-            known = isinstance(raw, list) and len(raw) == len(FileIdentity._fields)
-            metadata = ConversationMetadata.from_dict(
-                item, user_id=self.user_id, conversation_id=conversation_id
-            )
-            yield conversation_id, Entry(metadata, FileIdentity(*raw) if known else None)
+    def _keep_unreadable(self, conversation_id: str, entry: Entry | None, error: OSError) -> None:
+        """Go on with what is known: one chat that cannot be read must not hide the others."""
+        logger.error("%s cannot be read: %s", self.file(conversation_id), error)
+        if entry:
+            self.entries[conversation_id] = Entry(entry.metadata, None)
 
-    def _encode(self, entry: Entry) -> bytes:
-        item = self.hand_out(entry.metadata).to_dict()
-        if entry.identity is not None:
-            item["file"] = list(entry.identity)
-        return json_lines.encode_item(item)
+    def remove_later(self, conversation_id: str) -> None:
+        """Forget a chat now, and remove its file as soon as the index does not know it either."""
+        self.forget(conversation_id)
+        self._repairs.append(lambda: self.file(conversation_id).unlink(missing_ok=True))
+
+    def _count_damage(self, told: int) -> None:
+        """Tell from the names in the folder how much was put aside and not told yet.
+
+        So a crash between the two steps of a repair neither forgets nor repeats the report.
+        """
+        count = count_aside(self.path) + count_aside(self.path / TRASH)
+        self._damaged_told = max(0, min(told, count))
+        self.index.damaged_untold = count - self._damaged_told
 
     def _mend_pointer(self) -> None:
         if self.index.last_active_conversation_id not in self.entries:
             left = sorted((entry.metadata for entry in self.entries.values()), key=newest_first)
             self.index.last_active_conversation_id = left[0].conversation_id if left else None
 
-    def _read_whole(self, conversation_id: str) -> ChatFile | None:
+    def _read_whole(
+        self, conversation_id: str, known: ConversationMetadata | None
+    ) -> ChatFile | None:
         """Read and check a whole file, and repair it where a part of it cannot be read."""
         path = self.file(conversation_id)
-        data, status = path.read_bytes(), path.stat()
-        chat = self.parse(conversation_id, data)
+        status, data = path.stat(), path.read_bytes()
+        chat = self.parse(conversation_id, data, known)
         if chat is None:
             self.forget(conversation_id)
             if not json_lines.is_json(data):  # sound JSON of another kind is somebody else's
-                self._try_to_repair(lambda: self._remove_unreadable(path))
+                self._repairs.append(lambda: self._remove_unreadable(path))
             return None
         chat.metadata.deleted_at = None
         identity = None if chat.damaged else FileIdentity.of(status)
         self.entries[conversation_id] = Entry(chat.metadata, identity)
         if chat.damaged:
-            self._try_to_repair(lambda: self._repair(chat))
+            self._repairs.append(lambda: self._rewrite(chat))
         return chat
 
-    def _repair(self, chat: ChatFile) -> None:
+    def _rewrite(self, chat: ChatFile) -> None:
         self.write_chat(chat)
         self.write_index()
 
@@ -256,12 +272,17 @@ class FolderState:
         path.unlink()
         self.write_index()
 
-    def _try_to_repair(self, repair: Callable[[], None]) -> None:
-        """Repair while reading, where the disk lets us; reading works where it does not."""
-        try:
-            repair()
-        except OSError as error:
-            logger.warning("cannot repair %s now: %s", self.path, error)
+    def tidy(self) -> None:
+        """Do what reading found necessary, where the disk allows; reading works where it does not.
+
+        It waits until everything is read, because it writes an index of all there is.
+        """
+        repairs, self._repairs = self._repairs, []
+        for repair in repairs:
+            try:
+                repair()
+            except OSError as error:
+                logger.warning("cannot bring %s up to date now: %s", self.path, error)
 
     def _cache(self, chat: ChatFile) -> None:
         conversation_id = chat.metadata.conversation_id
@@ -269,3 +290,14 @@ class FolderState:
         self._cached.move_to_end(conversation_id)
         while len(self._cached) > _CACHED_CHATS:
             self._cached.popitem(last=False)
+
+
+def _look(folder: Path) -> tuple[int, FileIdentity | None] | None:
+    try:
+        changed = folder.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+    try:
+        return changed, FileIdentity.of((folder / _INDEX).stat())
+    except FileNotFoundError:
+        return changed, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from asyncio import FIRST_COMPLETED
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -17,7 +18,14 @@ from filelock import FileLock, Timeout
 
 from .durable import make_folder
 from .errors import FolderInUseError, StorageClosedError, StorageError
-from .models import Conversation, ConversationMessage, ConversationMetadata, NameSource, UserIndex
+from .models import (
+    Conversation,
+    ConversationMessage,
+    ConversationMetadata,
+    NameSource,
+    SearchType,
+    UserIndex,
+)
 from .storage import UnlessActive
 from .user_folder import UserFolder
 
@@ -61,7 +69,7 @@ class JsonStorage:
             if self._closed:
                 raise StorageClosedError("the storage is closed")
             if self._owner is None:
-                self._owner = await self._in_thread(partial(_take_ownership, self._root))
+                await self._in_thread(self._take_ownership)
 
     async def close(self) -> None:
         """Wait for the writes that are under way, and release the folder."""
@@ -138,6 +146,9 @@ class JsonStorage:
     ) -> bool:
         return await self._do(user_id, lambda folder: folder.rename(conversation_id, name, source))
 
+    async def set_mode(self, user_id: int, conversation_id: str, mode: SearchType) -> bool:
+        return await self._do(user_id, lambda folder: folder.set_mode(conversation_id, mode))
+
     async def pin(self, user_id: int, conversation_id: str, *, pinned: bool) -> bool:
         return await self._do(user_id, lambda folder: folder.pin(conversation_id, pinned=pinned))
 
@@ -170,6 +181,9 @@ class JsonStorage:
     async def purge(self, user_id: int, *, deleted_before: str | None = None) -> int:
         return await self._do(user_id, lambda folder: folder.purge(deleted_before=deleted_before))
 
+    async def keep_file(self, user_id: int, name: str, data: bytes) -> str:
+        return await self._do(user_id, lambda folder: folder.keep_file(name, data))
+
     async def take_damage(self, user_id: int) -> int:
         return await self._do(user_id, UserFolder.take_damage)
 
@@ -192,6 +206,16 @@ class JsonStorage:
             self._keep(user_id, opened)
             return result
 
+    def _take_ownership(self) -> None:
+        """Keep the lock in `self` from inside the thread: the caller may be cancelled."""
+        make_folder(self._root)
+        lock = FileLock(self._root / _LOCK_NAME, mode=0o600, thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise FolderInUseError(self._root) from error
+        self._owner = lock
+
     async def _in_thread(self, function: Callable[[], _Result]) -> _Result:
         """Call a blocking function and, even when cancelled, return only after it has.
 
@@ -205,19 +229,22 @@ class JsonStorage:
         cancelled: asyncio.CancelledError | None = None
         while not done.done():
             try:
-                await asyncio.wait((done, hop), return_when=asyncio.FIRST_COMPLETED)
+                waited = [done] if hop.done() else [done, hop]
+                await asyncio.wait(waited, return_when=FIRST_COMPLETED)
             except asyncio.CancelledError as error:
                 cancelled = error
-            if hop.cancelled():
+            if hop.done():
                 outcome.cancel()  # has an effect only where the thread never began
+        if not done.cancelled():
+            done.exception()  # seen, so that nobody warns of it
         if cancelled is not None:
-            if not done.cancelled():
-                done.exception()  # seen, so that nobody warns of it
             raise cancelled
+        if outcome.cancelled():
+            hop.result()  # raises what kept the thread from beginning
         try:
             return outcome.result()
         except OSError as error:
-            raise StorageError(str(error)) from error
+            raise StorageError(_in_words(error)) from error
 
     def _keep(self, user_id: int, folder: UserFolder) -> None:
         size = folder.cached_bytes
@@ -231,8 +258,14 @@ class JsonStorage:
 def _run(
     folder: UserFolder | None, root: Path, user_id: int, verb: Callable[[UserFolder], _Result]
 ) -> tuple[UserFolder, _Result]:
-    opened = folder or UserFolder(root, user_id)
+    opened = folder if folder and folder.is_current() else UserFolder(root, user_id)
     return opened, verb(opened)
+
+
+def _in_words(error: OSError) -> str:
+    if error.strerror is None:
+        return str(error)
+    return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
 
 
 def _settle(outcome: Future[_Result], function: Callable[[], _Result]) -> None:
@@ -244,13 +277,3 @@ def _settle(outcome: Future[_Result], function: Callable[[], _Result]) -> None:
 
 
 _settle_in_thread = wrap(_settle)
-
-
-def _take_ownership(root: Path) -> FileLock:
-    make_folder(root)
-    lock = FileLock(root / _LOCK_NAME, mode=0o600, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise FolderInUseError(root) from error
-    return lock

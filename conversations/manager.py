@@ -13,11 +13,12 @@ from .models import (
     Conversation,
     ConversationMessage,
     ConversationMetadata,
+    SearchType,
     newest_first,
     parse_time,
 )
 from .names import DEFAULT_NAME, clean_name, name_from_question
-from .storage import ConversationStorage, is_valid_id
+from .storage import ConversationStorage, is_valid_file_name, is_valid_id
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,8 @@ class ConversationManager:
         them, and nothing is overwritten unseen. A chat that never existed is stored as a new one.
         """
         _check(conversation, Conversation, "conversation")
+        for message in conversation.messages:
+            _check_message(message)
         if not _is_found(conversation.metadata.user_id, conversation.metadata.conversation_id):
             return False
         return await self._attempt(self._storage.save(conversation), False)
@@ -113,15 +116,17 @@ class ConversationManager:
         The very same message is stored once, however often it is added. `include_deleted` lets a
         chat in the trash take it too, so that a late answer is there when the chat is restored.
         """
-        _check(message, ConversationMessage, "message")
+        _check_message(message)
         if not _is_found(user_id, conversation_id):
             return False
+        is_question = message.type == "user_question"
+        name = name_from_question(message.text, default="") if is_question else ""
         added = self._storage.append(
             user_id,
             conversation_id,
             message,
             updated_at=self._clock().isoformat(),
-            first_name=name_from_question(message.text, default="") or None,
+            first_name=name or None,
             include_deleted=include_deleted,
         )
         return await self._attempt(added, False)
@@ -165,9 +170,38 @@ class ConversationManager:
         renamed = self._storage.rename(user_id, conversation_id, cleaned, "user")
         return await self._attempt(renamed, False)
 
+    async def name_conversation(self, user_id: int, conversation_id: str, name: str) -> bool:
+        """Give a chat a name that a model found; False where its user has named it already.
+
+        :raises InvalidNameError: as `rename_conversation` does.
+        """
+        _check(name, str, "name")
+        cleaned = clean_name(name)
+        if not _is_found(user_id, conversation_id):
+            return False
+        renamed = self._storage.rename(user_id, conversation_id, cleaned, "model")
+        return await self._attempt(renamed, False)
+
+    async def set_mode(self, user_id: int, conversation_id: str, mode: SearchType) -> bool:
+        """Choose how a chat's next questions are answered: "fast" or "deep"."""
+        if mode not in {"fast", "deep"}:
+            raise ValueError("mode must be fast or deep")
+        if not _is_found(user_id, conversation_id):
+            return False
+        return await self._attempt(self._storage.set_mode(user_id, conversation_id, mode), False)
+
+    async def keep_file(self, user_id: int, name: str, text: str) -> str | None:
+        """Keep a text as a file of the user; give where, relative to the user's folder."""
+        _check(user_id, int, "user_id")
+        if not is_valid_file_name(name):
+            raise ValueError("not a file name")
+        data = text.encode("utf-8", "replace")
+        return await self._attempt(self._storage.keep_file(user_id, name, data), None)
+
     async def pin_conversation(
         self, user_id: int, conversation_id: str, *, pinned: bool = True
     ) -> bool:
+        _check(pinned, bool, "pinned")
         if not _is_found(user_id, conversation_id):
             return False
         return await self._attempt(
@@ -215,6 +249,8 @@ class ConversationManager:
         include_deleted: bool = False,
     ) -> bool:
         """Put `new` where the latest message equal to `old` stands; False when there is none."""
+        _check_message(old)
+        _check_message(new)
         if not _is_found(user_id, conversation_id):
             return False
         replaced = self._storage.replace(
@@ -307,6 +343,14 @@ class ConversationManager:
 def _check(value: object, expected: type, name: str) -> None:
     if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
         raise TypeError(f"{name} must be {expected.__name__}, not {type(value).__name__}")
+
+
+def _check_message(message: ConversationMessage) -> None:
+    _check(message, ConversationMessage, "message")
+    for name in ("timestamp", "type", "text"):
+        _check(getattr(message, name), str, f"message.{name}")
+    for name in ("message_id", "tokens"):
+        _check(getattr(message, name), int, f"message.{name}")
 
 
 def _is_found(user_id: int, conversation_id: str) -> bool:

@@ -66,20 +66,19 @@ class ConversationMessage:
             raise ValueError("a message is not an object")  # noqa: TRY004 - it is data
         if not isinstance(data.get("type"), str) or not isinstance(data.get("text"), str):
             raise ValueError("a message without type or text")  # noqa: TRY004
-        known = {key: data[key] for key in _MESSAGE_KEYS if key in data}
         message = cls(
-            timestamp=_text(known.get("timestamp")),
-            message_id=_number(known.get("message_id")),
-            type=known["type"],
-            text=known["text"],
-            tokens=_count(known.get("tokens")),
-            sent_as=_text_or_none(known.get("sent_as")),
-            file_path=_text_or_none(known.get("file_path")),
-            search_type=_text_or_none(known.get("search_type")),
-            reply_to=known.get("reply_to") if isinstance(known.get("reply_to"), int) else None,
-            state=_text_or_none(known.get("state")),
-            tokens_estimated=known.get("tokens_estimated") is True,
-            model=_text_or_none(known.get("model")),
+            timestamp=_text(data.get("timestamp")),
+            message_id=_number(data.get("message_id")),
+            type=_text_or_none(data["type"]),
+            text=data["text"],
+            tokens=_count(data.get("tokens")),
+            sent_as=_text_or_none(data.get("sent_as")),
+            file_path=_text_or_none(data.get("file_path")),
+            search_type=_text_or_none(data.get("search_type")),
+            reply_to=_number(data.get("reply_to")) or None,
+            state=_text_or_none(data.get("state")),
+            tokens_estimated=data.get("tokens_estimated") is True,
+            model=_text_or_none(data.get("model")),
         )
         message.extra = {key: data[key] for key in data if key not in _MESSAGE_KEYS}
         return message
@@ -116,6 +115,7 @@ class ConversationMetadata:
     total_tokens: int = 0
     pinned: bool = False
     name_source: NameSource = "question"
+    mode: SearchType = "fast"  # how the chat's next questions are answered
     deleted_at: str | None = None
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -141,6 +141,7 @@ class ConversationMetadata:
             total_tokens=_count(raw.get("total_tokens")),
             pinned=raw.get("pinned") is True,
             name_source=_name_source(raw.get("name_source")),
+            mode="deep" if raw.get("mode") == "deep" else "fast",
             deleted_at=_text_or_none(raw.get("deleted_at")),
         )
         metadata.extra = {key: raw[key] for key in raw if key not in _METADATA_KEYS}
@@ -152,6 +153,8 @@ class ConversationMetadata:
             data["pinned"] = True
         if self.name_source != "question":
             data["name_source"] = self.name_source
+        if self.mode != "fast":
+            data["mode"] = self.mode
         if self.deleted_at is not None:
             data["deleted_at"] = self.deleted_at
         # The older spelling of the name follows it, so that older readers see a rename too.
@@ -195,6 +198,11 @@ class UserIndex:
         }
 
 
+def is_metadata(data: object) -> bool:
+    """Tell a chat's metadata from an object of another kind."""
+    return isinstance(data, dict) and not _METADATA_KEYS.isdisjoint(data)
+
+
 def newest_first(metadata: ConversationMetadata) -> tuple[timedelta, timedelta, str]:
     """Sort key: the latest `updated_at` first, then the latest `created_at`; ids break ties."""
     updated, created = parse_time(metadata.updated_at), parse_time(metadata.created_at)
@@ -223,7 +231,7 @@ _SEED_METADATA_KEYS = (
     "message_count",
     "total_tokens",
 )
-_METADATA_KEYS = frozenset((*_SEED_METADATA_KEYS, "pinned", "name_source", "deleted_at"))
+_METADATA_KEYS = frozenset((*_SEED_METADATA_KEYS, "pinned", "name_source", "mode", "deleted_at"))
 _NAME_SOURCES: Mapping[str, NameSource] = {
     "default": "default",
     "question": "question",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import regex
 
 from .errors import InvalidNameError
@@ -13,14 +11,20 @@ AUTO_NAME_LIMIT = 30  # characters, the dots included
 USER_NAME_LIMIT = 64  # characters
 
 _DOTS = "..."
-_JOINERS = frozenset("\u200c\u200d")  # Persian spelling and family emoji need them
-_EMOJI_TAGS = range(0xE0020, 0xE0080)  # the flags of England, Scotland, Wales
+_LOOKED_AT = 1000  # characters of a question; a name needs 30, and a question may be a book
+# The system's Unicode tables lag behind: new emoji are "unassigned" there, hence `regex`.
+_SPACE = regex.compile(r"[\s\p{Cc}]+")
+# Not: joiners (Persian, family emoji) and tags (the flags of England, Scotland, Wales).
+_UNSEEN = regex.compile(
+    r"[[\p{Cf}\p{Cs}\p{Co}\p{Cn}]--[\u200c\u200d\U000E0020-\U000E007F]]", regex.V1
+)
+_BLANK = r"\p{C}\p{M}\p{Z}\p{Default_Ignorable_Code_Point}\u2800"  # Hangul fillers, empty braille
+_VISIBLE = regex.compile(rf"[^{_BLANK}]")
 
 
 def clean_text(text: str) -> str:
     """Make one line of plain text: no control, bidi or surrogate characters, single spaces."""
-    kept = (" " if _is_space(char) else char for char in text if _is_space(char) or _shows(char))
-    return " ".join("".join(kept).split())
+    return " ".join(_UNSEEN.sub("", _SPACE.sub(" ", text)).split())
 
 
 def name_from_question(question: str, default: str = DEFAULT_NAME) -> str:
@@ -29,8 +33,8 @@ def name_from_question(question: str, default: str = DEFAULT_NAME) -> str:
     Whole words are kept; a first word that is too long is cut where no visible character breaks.
     A question without anything visible gives `default`.
     """
-    text = clean_text(question)
-    if not _has_substance(text):
+    text = clean_text(question[:_LOOKED_AT])
+    if not _VISIBLE.search(text):
         return default
     return shorten(text, AUTO_NAME_LIMIT)
 
@@ -50,7 +54,7 @@ def clean_name(name: str, limit: int = USER_NAME_LIMIT) -> str:
     :raises InvalidNameError: nothing visible is left, or more than `limit` characters are.
     """
     cleaned = clean_text(name)
-    if not _has_substance(cleaned):
+    if not _VISIBLE.search(cleaned):
         raise InvalidNameError("empty", limit=limit)
     if len(cleaned) > limit:
         raise InvalidNameError("too_long", limit=limit)
@@ -64,17 +68,3 @@ def _cut_at_grapheme(text: str, room: int) -> str:
             break
         end = match.end()
     return text[: end or room]
-
-
-def _is_space(char: str) -> bool:
-    return char.isspace() or unicodedata.category(char) == "Cc"
-
-
-def _shows(char: str) -> bool:
-    if char in _JOINERS or ord(char) in _EMOJI_TAGS:
-        return True
-    return unicodedata.category(char) not in {"Cf", "Cs", "Co", "Cn"}
-
-
-def _has_substance(text: str) -> bool:
-    return any(unicodedata.category(char)[0] not in "CMZ" for char in text)

@@ -5,14 +5,27 @@ from __future__ import annotations
 import re
 from typing import Literal, Protocol
 
-from .models import Conversation, ConversationMessage, ConversationMetadata, NameSource, UserIndex
+from .models import (
+    Conversation,
+    ConversationMessage,
+    ConversationMetadata,
+    NameSource,
+    SearchType,
+    UserIndex,
+)
 
+_VALID_FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
 _VALID_ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
 
 
 def is_valid_id(conversation_id: str) -> bool:
     """Tell whether a chat may have this id; what may not does not exist and is never looked up."""
     return bool(_VALID_ID.fullmatch(conversation_id)) and conversation_id.lower() != "index"
+
+
+def is_valid_file_name(name: str) -> bool:
+    """Tell whether a file of a user may be called so: one plain name, not hidden."""
+    return bool(_VALID_FILE_NAME.fullmatch(name))
 
 
 UnlessActive = Literal["any", "empty"]
@@ -60,7 +73,8 @@ class ConversationStorage(Protocol):
         """Store a whole chat and set its `revision`; count and tokens follow the messages.
 
         False, and nothing written, when the stored chat has messages that this object never saw,
-        or when the chat is in the trash. A chat that never existed is stored as a new one.
+        or when the chat is in the trash, or when it was there once (the object has a `revision`)
+        and is gone for good. A chat that never existed is stored as a new one.
         """
 
     async def append(
@@ -93,7 +107,10 @@ class ConversationStorage(Protocol):
 
     async def rename(
         self, user_id: int, conversation_id: str, name: str, source: NameSource
-    ) -> bool: ...
+    ) -> bool:
+        """Give a chat a name; a model's name never replaces a person's, and is False then."""
+
+    async def set_mode(self, user_id: int, conversation_id: str, mode: SearchType) -> bool: ...
 
     async def pin(self, user_id: int, conversation_id: str, *, pinned: bool) -> bool: ...
 
@@ -128,6 +145,12 @@ class ConversationStorage(Protocol):
 
     async def purge(self, user_id: int, *, deleted_before: str | None = None) -> int:
         """Remove chats from the trash for good, all or those deleted earlier; tell how many."""
+
+    async def keep_file(self, user_id: int, name: str, data: bytes) -> str:
+        """Keep a file of a user beside the chats; give where, relative to the user's folder.
+
+        `name` is one that `is_valid_file_name` allows; a file of that name is replaced.
+        """
 
     async def take_damage(self, user_id: int) -> int:
         """Give `damaged_untold` of the index and set it to zero."""

@@ -2,9 +2,9 @@
 
 ====================  =======================================================================
 append, rename, pin   chat file, index, folder synced; the index is corrected from the chats
-create                chat file, folder synced, index; before that the chat is an empty orphan
+create                chat file, folder synced, index; without the last the chat is removed again
 activate              index alone
-delete, restore       one rename, both folders synced; the index follows
+delete, restore       one rename, both folders synced, index; the file says what the index will
 ====================  =======================================================================
 
 Everything here blocks, and one thread at a time may use an instance. After an exception the
@@ -21,12 +21,14 @@ from pathlib import Path
 
 from .chat_file import ChatFile, read_last, read_metadata
 from .durable import make_folder, move_file, replace_file, sweep_temporary, sync_folder
-from .folder_state import FolderState
+from .folder_state import TRASH, FolderState
+from .interrupted import activate_restored
 from .models import (
     Conversation,
     ConversationMessage,
     ConversationMetadata,
     NameSource,
+    SearchType,
     UserIndex,
     parse_time,
 )
@@ -42,7 +44,8 @@ class UserFolder:
         :raises OSError: the folder, or its index, cannot be read.
         """
         path = root / f"user_{user_id}"
-        self._trash = path / "trash"
+        self._trash = path / TRASH
+        self._files = path / "files"
         if self._trash.is_dir():
             sweep_temporary(self._trash)
         self._state = FolderState(path, user_id)
@@ -52,7 +55,12 @@ class UserFolder:
         """About how much memory this instance holds."""
         return self._state.cached_bytes
 
+    def is_current(self) -> bool:
+        """Tell whether nobody else has changed the folder since."""
+        return self._state.is_current()
+
     def read_index(self) -> UserIndex:
+        self._state.refresh()
         index = copy.deepcopy(self._state.index)
         index.conversations = [
             self._state.hand_out(entry.metadata) for entry in self._state.entries.values()
@@ -86,8 +94,12 @@ class UserFolder:
         ):
             return active
         if state.file(metadata.conversation_id).exists():
-            raise FileExistsError(f"{metadata.conversation_id} exists")
+            stored = state.chat(metadata.conversation_id)
+            if stored is None or stored.body or stored.metadata.created_at != metadata.created_at:
+                raise FileExistsError(f"{metadata.conversation_id} exists")
         make_folder(state.path)
+        if not state.has_index():
+            state.write_index()  # so that a chat which it does not list was not created wholly
         state.index.username = metadata.username or state.index.username
         self._add_active(metadata)
         state.write_index()
@@ -98,8 +110,9 @@ class UserFolder:
         new = ChatFile.from_conversation(copy.deepcopy(conversation))
         stored = self._state.chat(conversation_id)
         if stored is None:
+            existed = conversation.revision is not None
             taken = (self._state.file(conversation_id), self._in_trash(conversation_id))
-            if not is_valid_id(conversation_id) or any(path.exists() for path in taken):
+            if existed or not is_valid_id(conversation_id) or any(p.exists() for p in taken):
                 return False
             make_folder(self._state.path)
         elif conversation.revision != stored.revision() and not new.contains_all_of(stored):
@@ -151,9 +164,17 @@ class UserFolder:
 
     def rename(self, conversation_id: str, name: str, source: NameSource) -> bool:
         chat = self._state.chat(conversation_id)
-        if chat is None:
+        if chat is None or (source == "model" and chat.metadata.name_source == "user"):
             return False
         chat.metadata.name, chat.metadata.name_source = name, source
+        self._commit(chat)
+        return True
+
+    def set_mode(self, conversation_id: str, mode: SearchType) -> bool:
+        chat = self._state.chat(conversation_id)
+        if chat is None:
+            return False
+        chat.metadata.mode = mode
         self._commit(chat)
         return True
 
@@ -185,29 +206,31 @@ class UserFolder:
             state.put_aside(target)
         chat.metadata.is_active = conversation_id == state.index.last_active_conversation_id
         self._note_deletion(chat, source, deleted_at)
+        if state.entries.keys() == {conversation_id}:
+            self._add_active(successor)  # not in the index yet: without the rename it goes again
         move_file(source, target)
         state.forget(conversation_id)
-        if not state.entries:
-            self._add_active(successor)
-        state.write_index()
+        state.try_to_write_index()  # deleted it is; a full disk must not keep anybody from it
         return True
 
     def restore(self, conversation_id: str, *, activate: bool) -> bool:
         state, source = self._state, self._in_trash(conversation_id)
-        if not is_valid_id(conversation_id) or not source.exists():
+        if not is_valid_id(conversation_id) or not source.is_file():
             return False
         if state.file(conversation_id).exists():
             return False  # a living chat is never overwritten
         chat = state.parse(conversation_id, source.read_bytes())
         if chat is None:
             return False
-        self._note_deletion(chat, source, None)
+        if not chat.damaged:  # else the file is the only copy of what could not be read
+            chat.metadata.deleted_at, chat.metadata.is_active = None, activate
+            replace_file(source, chat.encode())
         move_file(source, state.file(conversation_id))
         state.examine(conversation_id)
         if activate:
-            self._drop_stand_in(state.index.last_active_conversation_id)
-            state.index.last_active_conversation_id = conversation_id
+            activate_restored(state, conversation_id)
         state.write_index()
+        state.tidy()
         return True
 
     def read_trash(self) -> list[ConversationMetadata]:
@@ -224,11 +247,14 @@ class UserFolder:
             sync_folder(self._trash)
         return removed
 
+    def keep_file(self, name: str, data: bytes) -> str:
+        make_folder(self._files)
+        replace_file(self._files / name, data)
+        sync_folder(self._files)
+        return f"{self._files.name}/{name}"
+
     def take_damage(self) -> int:
-        count, self._state.index.damaged_untold = self._state.index.damaged_untold, 0
-        if count:
-            self._state.write_index()
-        return count
+        return self._state.take_damage()
 
     def _in_trash(self, conversation_id: str) -> Path:
         return self._trash / f"{conversation_id}.json"
@@ -264,15 +290,10 @@ class UserFolder:
         sync_folder(self._state.path)
 
     def _is_untouched(self, conversation_id: str) -> bool:
-        metadata = self._state.entries[conversation_id].metadata
-        return not metadata.message_count and metadata.name_source == "default"
+        entry = self._state.entry(conversation_id)
+        return entry is not None and entry.is_untouched
 
-    def _drop_stand_in(self, conversation_id: str | None) -> None:
-        if conversation_id is not None and self._is_untouched(conversation_id):
-            self._state.file(conversation_id).unlink(missing_ok=True)
-            self._state.forget(conversation_id)
-
-    def _note_deletion(self, chat: ChatFile, path: Path, deleted_at: str | None) -> None:
+    def _note_deletion(self, chat: ChatFile, path: Path, deleted_at: str) -> None:
         """Write the time of deletion into the file; on a full disk the rename has to be enough."""
         chat.metadata.deleted_at = deleted_at
         if chat.damaged:
@@ -284,7 +305,7 @@ class UserFolder:
 
     def _trashed(self) -> Iterator[tuple[Path, ConversationMetadata]]:
         for path in self._trash.glob("*.json"):
-            if not is_valid_id(path.stem):
+            if not is_valid_id(path.stem) or not path.is_file():
                 continue
             metadata = read_metadata(path, user_id=self._state.user_id, conversation_id=path.stem)
             if metadata is None or not metadata.name:

@@ -1,0 +1,41 @@
+"""What a crash may leave half done, and how it is done or undone at the next look.
+
+The chat file goes first and the index last. So between the two stands a chat of our own form that
+says it is active, and that the index does not know.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .index_file import Entry
+from .models import newest_first
+
+if TYPE_CHECKING:
+    from .folder_state import FolderState
+
+
+def finish_interrupted(state: FolderState, listed: dict[str, Entry]) -> None:
+    """Deal with such chats; `listed` is what a whole index knows.
+
+    What was just created goes again: nobody has been told its id. But where no listed chat is
+    left, the last one was just deleted, and this is its successor. Any other one was restored.
+    """
+    if listed and listed.keys().isdisjoint(state.entries):
+        return
+    unlisted = [entry for chat, entry in state.entries.items() if chat not in listed]
+    for entry in sorted(unlisted, key=lambda entry: newest_first(entry.metadata), reverse=True):
+        conversation_id = entry.metadata.conversation_id
+        if entry.is_just_created:
+            state.remove_later(conversation_id)
+        elif entry.identity is None and entry.metadata.is_active:
+            activate_restored(state, conversation_id)
+
+
+def activate_restored(state: FolderState, conversation_id: str) -> None:
+    """Make it the active chat; an untouched one only stood in for it, and goes for good."""
+    stand_in = state.index.last_active_conversation_id or ""
+    entry = state.entries.get(stand_in)
+    if entry is not None and entry.is_untouched:
+        state.remove_later(stand_in)
+    state.index.last_active_conversation_id = conversation_id

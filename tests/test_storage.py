@@ -1,0 +1,543 @@
+"""The contract of every storage; a new one joins `STORAGES` and has nothing else to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from conversations import (
+    Conversation,
+    ConversationStorage,
+    StorageClosedError,
+    StorageError,
+    UserIndex,
+)
+from tests.storages import USER, answer, new_chat, opened, question, texts, tree
+
+STORAGES: dict[str, Callable[[Path], AbstractAsyncContextManager[ConversationStorage]]] = {
+    "json": opened,
+}
+BAD_IDS = ["../user_2/x", "..", "/etc/passwd", "index", "INDEX", "", "\x00", "a\n", "²", "x" * 300]
+LATER = "2026-05-02T00:00:00+00:00"
+
+
+@pytest.fixture(params=STORAGES)
+async def storage(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[ConversationStorage]:
+    async with STORAGES[request.param](tmp_path / "chats") as storage:
+        yield storage
+
+
+async def delete(
+    storage: ConversationStorage, conversation_id: str, *, user_id: int = USER
+) -> bool:
+    successor = new_chat(f"after-{conversation_id}", user_id=user_id, minute=59)
+    return await storage.delete(user_id, conversation_id, deleted_at=LATER, successor=successor)
+
+
+async def active(storage: ConversationStorage) -> str | None:
+    index = await storage.read_index(USER)
+    flagged = [chat.conversation_id for chat in index.conversations if chat.is_active]
+    pointer = index.last_active_conversation_id
+    assert flagged == ([pointer] if pointer else [])
+    return pointer
+
+
+async def ids(storage: ConversationStorage) -> set[str]:
+    return {chat.conversation_id for chat in (await storage.read_index(USER)).conversations}
+
+
+async def add(
+    storage: ConversationStorage, conversation_id: str, text: str, message_id: int
+) -> None:
+    message = question(text, message_id, tokens=5)
+    assert await storage.append(USER, conversation_id, message, updated_at=LATER)
+
+
+async def read(storage: ConversationStorage, conversation_id: str) -> list[str]:
+    conversation = await storage.load(USER, conversation_id)
+    assert conversation is not None
+    assert conversation.metadata.message_count == len(conversation.messages)
+    assert conversation.metadata.total_tokens == sum(m.tokens for m in conversation.messages)
+    return texts(conversation.messages)
+
+
+class TestIndex:
+    async def test_an_unknown_user_has_no_chats(self, storage: ConversationStorage) -> None:
+        assert await storage.read_index(USER) == UserIndex(USER)
+
+    async def test_create_activates_and_takes_the_username(
+        self, storage: ConversationStorage
+    ) -> None:
+        assert await storage.create(new_chat("a", username="anna")) == "a"
+        assert await storage.create(new_chat("b", username="anna_k")) == "b"
+        index = await storage.read_index(USER)
+        assert (index.username, index.last_active_conversation_id) == ("anna_k", "b")
+        assert {chat.conversation_id: chat.username for chat in index.conversations} == {
+            "a": "anna",
+            "b": "anna_k",
+        }
+
+    async def test_creating_the_same_chat_again_is_creating_it_once(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("a"))
+        await storage.create(new_chat("a"))
+        assert await ids(storage) == {"a"}
+
+    async def test_an_id_that_is_taken_is_refused(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        await add(storage, "a", "one", 1)
+        with pytest.raises(StorageError):
+            await storage.create(new_chat("a", minute=1))
+        assert await read(storage, "a") == ["one"]
+
+    async def test_create_unless_one_is_active(self, storage: ConversationStorage) -> None:
+        assert await storage.create(new_chat("a"), unless_active="any") == "a"
+        assert await storage.create(new_chat("b"), unless_active="any") == "a"
+        assert await storage.create(new_chat("c"), unless_active="empty") == "a"
+        await add(storage, "a", "one", 1)
+        assert await storage.create(new_chat("d"), unless_active="any") == "a"
+        assert await storage.create(new_chat("e"), unless_active="empty") == "e"
+        assert await ids(storage) == {"a", "e"}
+
+    async def test_a_named_chat_is_not_taken_for_an_empty_one(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("a", name="Plans"))
+        assert await storage.create(new_chat("b"), unless_active="empty") == "b"
+
+    async def test_activate(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        await storage.create(new_chat("b"))
+        assert await storage.activate(USER, "a") is True
+        assert await active(storage) == "a"
+        assert await storage.activate(USER, "nothing") is False
+        assert await active(storage) == "a"
+
+    async def test_users_do_not_see_each_other(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        await storage.create(new_chat("b", user_id=-100200))
+        assert await ids(storage) == {"a"}
+        assert await storage.load(-100200, "a") is None
+        assert await storage.activate(-100200, "a") is False
+        assert await delete(storage, "a", user_id=-100200) is False
+        assert await storage.rename(-100200, "a", "Mine", "user") is False
+        assert await ids(storage) == {"a"}
+
+
+class TestMessages:
+    async def test_append_counts_and_keeps_the_order(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        for number in range(1, 31):
+            await add(storage, "a", str(number), number)
+        assert await read(storage, "a") == [str(number) for number in range(1, 31)]
+        [metadata] = (await storage.read_index(USER)).conversations
+        assert (metadata.message_count, metadata.total_tokens) == (30, 150)
+        assert metadata.updated_at == LATER
+
+    async def test_the_last_messages_oldest_first(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        for number in range(1, 6):
+            await add(storage, "a", str(number), number)
+        assert texts(await storage.read_last(USER, "a", 2)) == ["4", "5"]
+        assert texts(await storage.read_last(USER, "a", 5)) == ["1", "2", "3", "4", "5"]
+        assert texts(await storage.read_last(USER, "a", 10**30)) == ["1", "2", "3", "4", "5"]
+        assert await storage.read_last(USER, "b", 2) == []
+
+    async def test_the_very_same_message_is_stored_once(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("a"))
+        await add(storage, "a", "one", 1)
+        await add(storage, "a", "two", 2)
+        await add(storage, "a", "one", 1)
+        await add(storage, "a", "one", 3)
+        assert await read(storage, "a") == ["one", "two", "one"]
+
+    async def test_time_does_not_go_back(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a", minute=30))
+        early = "2026-05-01T10:29:00+00:00"
+        assert await storage.append(USER, "a", question("one"), updated_at=early)
+        [metadata] = (await storage.read_index(USER)).conversations
+        assert metadata.updated_at == "2026-05-01T10:30:00+00:00"
+
+    async def test_the_first_question_names_an_unnamed_chat(
+        self, storage: ConversationStorage
+    ) -> None:
+        async def append(message_id: int, name: str, *, by_bot: bool = False) -> str:
+            message = answer("x", message_id) if by_bot else question("x", message_id)
+            await storage.append(USER, "a", message, updated_at=LATER, first_name=name)
+            [metadata] = (await storage.read_index(USER)).conversations
+            return metadata.name
+
+        await storage.create(new_chat("a"))
+        assert await append(1, "By the bot", by_bot=True) == "New chat"
+        assert await append(2, "First") == "First"
+        assert await append(3, "Second") == "First"
+        await storage.rename(USER, "a", "Chosen", "user")
+        assert await append(4, "Third") == "Chosen"
+
+    async def test_replace_takes_the_latest_equal_one(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        for number in (1, 2):
+            await add(storage, "a", "same", number)
+        old, new = question("same", 2, tokens=5), answer("other", 7, tokens=9)
+        assert await storage.replace(USER, "a", old, new) is True
+        assert await read(storage, "a") == ["same", "other"]
+        # Repeating it is safe, and what never stood there is not replaced.
+        assert await storage.replace(USER, "a", old, new) is True
+        assert await read(storage, "a") == ["same", "other"]
+        assert await storage.replace(USER, "a", question("never", 9), question("x", 9)) is False
+        assert await storage.replace(USER, "b", old, new) is False
+
+    async def test_texts_of_any_kind(self, storage: ConversationStorage) -> None:
+        awkward = [
+            "",
+            "\x00",
+            "a\nb\r\n",
+            '"]}\n',
+            "\u2028\u202e",
+            "😀" * 500,
+            "\ud800",
+            "x" * 300_000,
+        ]
+        await storage.create(new_chat("a"))
+        for number, text in enumerate(awkward):
+            await add(storage, "a", text, number)
+        assert await read(storage, "a") == awkward
+
+    async def test_a_foreign_path_and_a_huge_id_are_only_data(
+        self, storage: ConversationStorage
+    ) -> None:
+        message = answer("report", 1_762_650_000_000_000)
+        message.sent_as, message.file_path = "file", "/srv/reports/user_5/report.txt"
+        await storage.create(new_chat("a"))
+        await storage.append(USER, "a", message, updated_at=LATER)
+        assert await storage.read_last(USER, "a", 1) == [message]
+
+
+class TestTrash:
+    async def test_deleting_the_active_chat_activates_the_latest_other(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("old", minute=1))
+        await storage.create(new_chat("late", minute=9))
+        await storage.create(new_chat("middle", minute=5))
+        await storage.create(new_chat("last", minute=3))
+        assert await delete(storage, "last") is True
+        assert await active(storage) == "late"
+        assert await ids(storage) == {"old", "middle", "late"}
+
+    async def test_deleting_another_chat_moves_nobody(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a", minute=9))
+        await storage.create(new_chat("b", minute=1))
+        assert await delete(storage, "a") is True
+        assert await active(storage) == "b"
+
+    async def test_deleting_the_last_chat_leaves_an_empty_one(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("a"))
+        assert await delete(storage, "a") is True
+        assert await active(storage) == "after-a"
+        assert await ids(storage) == {"after-a"}
+        assert await read(storage, "after-a") == []
+
+    async def test_a_deleted_chat_is_not_found(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        await add(storage, "a", "one", 1)
+        await delete(storage, "a")
+        assert await storage.load(USER, "a") is None
+        assert await storage.read_last(USER, "a", 5) == []
+        assert await storage.append(USER, "a", question("two"), updated_at=LATER) is False
+        assert await storage.rename(USER, "a", "x", "user") is False
+        assert await storage.pin(USER, "a", pinned=True) is False
+        assert await storage.activate(USER, "a") is False
+        assert await delete(storage, "a") is False
+
+    async def test_the_trash_tells_when_it_was_deleted(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a", name="Plans"))
+        await storage.create(new_chat("b"))
+        await delete(storage, "a")
+        [deleted] = await storage.read_trash(USER)
+        assert (deleted.conversation_id, deleted.name) == ("a", "Plans")
+        assert deleted.deleted_at == LATER
+        assert deleted.is_active is False
+        await delete(storage, "b")
+        assert {
+            chat.conversation_id: chat.is_active for chat in await storage.read_trash(USER)
+        } == {
+            "a": False,
+            "b": True,
+        }
+
+    async def test_a_late_answer_reaches_a_chat_in_the_trash(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("a"))
+        await add(storage, "a", "one", 1)
+        await delete(storage, "a")
+
+        late = answer("late", 2, tokens=7)
+        for _ in range(2):
+            assert await storage.append(USER, "a", late, updated_at=LATER, include_deleted=True)
+        final = answer("final", 2, tokens=8)
+        assert await storage.replace(USER, "a", late, final) is False
+        assert await storage.replace(USER, "a", late, final, include_deleted=True) is True
+        [deleted] = await storage.read_trash(USER)
+        assert (deleted.message_count, deleted.total_tokens) == (2, 13)
+        assert deleted.deleted_at == LATER
+
+        assert await storage.restore(USER, "a", activate=False) is True
+        assert await read(storage, "a") == ["one", "final"]
+
+    async def test_restoring_brings_it_back_as_it_was(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a", name="Plans"))
+        await storage.pin(USER, "a", pinned=True)
+        await add(storage, "a", "one", 1)
+        before = await storage.load(USER, "a")
+        await storage.create(new_chat("b", name="Other"))
+        await delete(storage, "a")
+
+        assert await storage.restore(USER, "a", activate=True) is True
+        assert await active(storage) == "a"
+        assert await storage.load(USER, "a") == before
+        assert await storage.read_trash(USER) == []
+        assert await storage.restore(USER, "a", activate=True) is False
+
+    async def test_restoring_without_activating_moves_nobody(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("a"))
+        await delete(storage, "a")
+        assert await storage.restore(USER, "a", activate=False) is True
+        assert await active(storage) == "after-a"
+        assert await ids(storage) == {"a", "after-a"}
+
+    async def test_an_untouched_stand_in_goes(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        await delete(storage, "a")
+        assert await storage.restore(USER, "a", activate=True) is True
+        assert await ids(storage) == {"a"}
+        assert await storage.read_trash(USER) == []
+
+    @pytest.mark.parametrize("touch", ["message", "name"])
+    async def test_a_stand_in_that_was_used_stays(
+        self, storage: ConversationStorage, touch: str
+    ) -> None:
+        await storage.create(new_chat("a"))
+        await delete(storage, "a")
+        if touch == "message":
+            await add(storage, "after-a", "new start", 1)
+        else:
+            await storage.rename(USER, "after-a", "New start", "user")
+        assert await storage.restore(USER, "a", activate=True) is True
+        assert await active(storage) == "a"
+        assert await ids(storage) == {"a", "after-a"}
+
+    async def test_purge(self, storage: ConversationStorage) -> None:
+        for number, day in enumerate(("2026-04-01", "2026-04-30T23:00:00-05:00", "2026-05-02")):
+            await storage.create(new_chat(str(number)))
+            successor = new_chat(f"after-{number}")
+            assert await storage.delete(USER, str(number), deleted_at=day, successor=successor)
+        assert await storage.purge(USER, deleted_before="2026-05-01T00:00:00+00:00") == 1
+        assert {chat.conversation_id for chat in await storage.read_trash(USER)} == {"1", "2"}
+        assert await storage.purge(USER) == 2
+        assert await storage.purge(USER) == 0
+        assert await storage.restore(USER, "2", activate=True) is False
+        assert await storage.read_trash(USER) == []
+
+
+class TestSave:
+    async def loaded(self, storage: ConversationStorage, *messages: str) -> Conversation:
+        await storage.create(new_chat("a"))
+        for number, text in enumerate(messages):
+            await add(storage, "a", text, number)
+        conversation = await storage.load(USER, "a")
+        assert conversation is not None
+        return conversation
+
+    async def test_loaded_edited_and_saved_twice_in_a_row(
+        self, storage: ConversationStorage
+    ) -> None:
+        conversation = await self.loaded(storage, "one")
+        conversation.metadata.name = "Better"
+        conversation.messages.append(answer("two", tokens=3))
+        assert await storage.save(conversation) is True
+        assert conversation.metadata.message_count == 2
+        assert conversation.metadata.total_tokens == 8
+        conversation.messages[0].text = "One"
+        assert await storage.save(conversation) is True
+        assert await read(storage, "a") == ["One", "two"]
+        [metadata] = (await storage.read_index(USER)).conversations
+        assert metadata.name == "Better"
+
+    async def test_nothing_unseen_is_overwritten(self, storage: ConversationStorage) -> None:
+        conversation = await self.loaded(storage, "one")
+        await add(storage, "a", "meanwhile", 9)
+        conversation.messages.append(answer("mine"))
+        assert await storage.save(conversation) is False
+        assert await read(storage, "a") == ["one", "meanwhile"]
+        assert await storage.save(conversation) is False
+
+    async def test_a_message_that_was_seen_may_be_removed(
+        self, storage: ConversationStorage
+    ) -> None:
+        conversation = await self.loaded(storage, "one", "two")
+        del conversation.messages[0]
+        assert await storage.save(conversation) is True
+        assert await read(storage, "a") == ["two"]
+
+    async def test_an_object_that_holds_all_there_is_may_be_saved(
+        self, storage: ConversationStorage
+    ) -> None:
+        conversation = await self.loaded(storage, "one")
+        await add(storage, "a", "two", 9)
+        conversation.messages.append(question("two", 9, tokens=5))
+        assert await storage.save(conversation) is True
+        assert await read(storage, "a") == ["one", "two"]
+
+    async def test_built_by_hand(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        imported = Conversation(new_chat("b"), [question("one"), answer("two", tokens=4)])
+        assert await storage.save(imported) is True
+        assert await read(storage, "b") == ["one", "two"]
+        assert await active(storage) == "a"
+
+        again = Conversation(new_chat("b"), [question("other")])
+        assert await storage.save(again) is False
+        assert await read(storage, "b") == ["one", "two"]
+
+    async def test_the_first_chat_of_all_is_active(self, storage: ConversationStorage) -> None:
+        assert await storage.save(Conversation(new_chat("a"))) is True
+        assert await active(storage) == "a"
+
+    async def test_what_is_in_the_trash_is_not_written(self, storage: ConversationStorage) -> None:
+        conversation = await self.loaded(storage, "one")
+        await delete(storage, "a")
+        assert await storage.save(conversation) is False
+        conversation.revision = None
+        assert await storage.save(conversation) is False
+        assert "a" not in await ids(storage)
+
+    async def test_what_is_gone_for_good_does_not_come_back(
+        self, storage: ConversationStorage
+    ) -> None:
+        conversation = await self.loaded(storage, "one")
+        await delete(storage, "a")
+        await storage.purge(USER)
+        assert await storage.save(conversation) is False
+        assert await ids(storage) == {"after-a"}
+
+
+Verb = Callable[[ConversationStorage, str], Awaitable[object]]
+VERBS: dict[str, tuple[Verb, object]] = {
+    "load": (lambda storage, chat: storage.load(USER, chat), None),
+    "read_last": (lambda storage, chat: storage.read_last(USER, chat, 5), []),
+    "save": (lambda storage, chat: storage.save(Conversation(new_chat(chat))), False),
+    "append": (
+        lambda storage, chat: storage.append(
+            USER, chat, question("x"), updated_at=LATER, include_deleted=True
+        ),
+        False,
+    ),
+    "replace": (
+        lambda storage, chat: storage.replace(
+            USER, chat, question("one", 1, 5), question("x"), include_deleted=True
+        ),
+        False,
+    ),
+    "rename": (lambda storage, chat: storage.rename(USER, chat, "x", "user"), False),
+    "pin": (lambda storage, chat: storage.pin(USER, chat, pinned=True), False),
+    "activate": (lambda storage, chat: storage.activate(USER, chat), False),
+    "delete": (lambda storage, chat: delete(storage, chat), False),
+    "restore": (lambda storage, chat: storage.restore(USER, chat, activate=True), False),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_what_is_no_id_does_not_exist_and_touches_nothing(
+    storage: ConversationStorage, tmp_path: Path, verb: str
+) -> None:
+    await storage.create(new_chat("mine"))
+    await add(storage, "mine", "one", 1)
+    await storage.create(new_chat("x", user_id=2))
+    await delete(storage, "mine")
+    before = tree(tmp_path)
+    call, refusal = VERBS[verb]
+    for bad in [*BAD_IDS, "unknown"]:
+        if (verb, bad) != ("save", "unknown"):
+            assert await call(storage, bad) == refusal
+    assert tree(tmp_path) == before
+
+
+async def test_returned_objects_belong_to_the_caller(storage: ConversationStorage) -> None:
+    metadata = new_chat("a")
+    metadata.extra["tags"] = ["work"]
+    await storage.create(metadata)
+    metadata.extra["tags"].append("mine")
+    message = question("one")
+    message.extra["notes"] = ["kept"]
+    await storage.append(USER, "a", message, updated_at=LATER)
+    message.extra["notes"].append("mine")
+
+    for _ in range(2):
+        index = await storage.read_index(USER)
+        [listed] = index.conversations
+        assert listed.extra == {"tags": ["work"]}
+        listed.extra["tags"].append("mine")
+        listed.name = index.username = "spoilt"
+        index.conversations.clear()
+        loaded = await storage.load(USER, "a")
+        assert loaded is not None
+        assert (loaded.metadata.name, loaded.messages[0].extra) == (
+            "New chat",
+            {"notes": ["kept"]},
+        )
+        loaded.metadata.extra["tags"].append("mine")
+        loaded.metadata.name = "spoilt"
+        loaded.messages.clear()
+        [last] = await storage.read_last(USER, "a", 1)
+        assert last.extra == {"notes": ["kept"]}
+        last.extra["notes"].append("mine")
+
+
+async def test_rename_and_pin(storage: ConversationStorage) -> None:
+    await storage.create(new_chat("a"))
+    assert await storage.rename(USER, "a", "Отель", "user") is True
+    assert await storage.pin(USER, "a", pinned=True) is True
+    [metadata] = (await storage.read_index(USER)).conversations
+    assert (metadata.name, metadata.name_source, metadata.pinned) == ("Отель", "user", True)
+    assert metadata.updated_at == "2026-05-01T10:00:00+00:00"
+    assert await storage.pin(USER, "a", pinned=False) is True
+    [metadata] = (await storage.read_index(USER)).conversations
+    assert metadata.pinned is False
+
+
+async def test_all_at_once(storage: ConversationStorage) -> None:
+    await asyncio.gather(*(storage.create(new_chat(f"c{number}")) for number in range(20)))
+    await asyncio.gather(*(add(storage, "c7", str(number), number) for number in range(40)))
+    assert await ids(storage) == {f"c{number}" for number in range(20)}
+    assert await read(storage, "c7") == [str(number) for number in range(40)]
+
+
+async def test_no_damage_to_report(storage: ConversationStorage) -> None:
+    assert await storage.take_damage(USER) == 0
+
+
+async def test_after_close_everything_raises(storage: ConversationStorage) -> None:
+    await storage.create(new_chat("a"))
+    await storage.close()
+    await storage.close()
+    with pytest.raises(StorageClosedError):
+        await storage.read_index(USER)
+    with pytest.raises(StorageClosedError):
+        await storage.create(new_chat("b"))
+    with pytest.raises(StorageClosedError):
+        await storage.open()

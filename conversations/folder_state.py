@@ -183,8 +183,11 @@ class FolderState:
 
     def _read(self) -> None:
         sweep_temporary(self.path)
-        listed, is_whole = self._read_index()
+        listed, written_ns = self._read_index()
+        newer = set()
         for conversation_id, status in find_chats(self.path):
+            if written_ns is not None and status.st_mtime_ns >= written_ns:
+                newer.add(conversation_id)
             entry = listed.get(conversation_id)
             if entry and entry.identity == FileIdentity.of(status):
                 self.entries[conversation_id] = entry
@@ -197,27 +200,28 @@ class FolderState:
                 # In a foreign index there may be keys that stand nowhere else.
                 metadata = self.entries[conversation_id].metadata
                 metadata.extra = entry.metadata.extra | metadata.extra
-        if is_whole:
-            finish_interrupted(self, listed)
+        finish_interrupted(self, listed, newer)
         self._mend_pointer()
         active = self.entries.get(self.index.last_active_conversation_id or "")
         if active is not None and not self.index.username:
             self.index.username = active.metadata.username
 
-    def _read_index(self) -> tuple[dict[str, Entry], bool]:
-        """Give what the index lists, and whether it is there and whole."""
+    def _read_index(self) -> tuple[dict[str, Entry], int | None]:
+        """Give what the index lists, and when it was written; None if it is missing or damaged."""
+        path, written_ns = self.path / _INDEX, None
         try:
-            data = (self.path / _INDEX).read_bytes()
+            data = path.read_bytes()
         except FileNotFoundError:
             read = ReadIndex(self.index, {})
         else:
             read = read_index(data, self.user_id)
             self._index_damaged = not read.is_whole
+            written_ns = path.stat().st_mtime_ns if read.is_whole else None
         if self._index_damaged:
             self._repairs.append(self.write_index)
         self.index = read.index
         self._count_damage(read.damaged_told)
-        return read.listed, read.is_whole
+        return read.listed, written_ns
 
     def _keep_unreadable(self, conversation_id: str, entry: Entry | None, error: OSError) -> None:
         """Go on with what is known: one chat that cannot be read must not hide the others."""

@@ -1,11 +1,12 @@
 """What a crash may leave half done, and how it is done or undone at the next look.
 
 The chat file goes first and the index last. So between the two stands a chat of our own form that
-says it is active, and that the index does not know.
+says it is active, that the index does not know, and whose file is not older than the index.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from .index_file import Entry
@@ -15,15 +16,20 @@ if TYPE_CHECKING:
     from .folder_state import FolderState
 
 
-def finish_interrupted(state: FolderState, listed: dict[str, Entry]) -> None:
-    """Deal with such chats; `listed` is what a whole index knows.
+def finish_interrupted(
+    state: FolderState, listed: dict[str, Entry], newer: Container[str]
+) -> None:
+    """Deal with such chats; `listed` is what a whole index knows, `newer` was written since.
 
-    What was just created goes again: nobody has been told its id. But where no listed chat is
-    left, the last one was just deleted, and this is its successor. Any other one was restored.
+    What was just created, and is empty, goes again: nobody has been told its id. But where no
+    listed chat is left, the last one was just deleted, and this is its successor. Any other one
+    was restored.
     """
     if listed and listed.keys().isdisjoint(state.entries):
         return
-    unlisted = [entry for chat, entry in state.entries.items() if chat not in listed]
+    unlisted = [
+        entry for chat, entry in state.entries.items() if chat not in listed and chat in newer
+    ]
     for entry in sorted(unlisted, key=lambda entry: newest_first(entry.metadata), reverse=True):
         conversation_id = entry.metadata.conversation_id
         if entry.is_just_created:

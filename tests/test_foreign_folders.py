@@ -704,3 +704,19 @@ async def spoilt_folder(
         except ValueError:
             assert data in aside
     json.loads((folder / "index.json").read_bytes())
+
+
+async def test_an_empty_chat_that_a_later_index_does_not_list_is_adopted(tmp_path: Path) -> None:
+    """Only what was written after the index can be an unfinished creation."""
+    async with managed(tmp_path) as manager:
+        first = await manager.create_conversation(USER, "anna", "First")
+        second = await manager.create_conversation(USER, "anna", "Second")
+    folder = tmp_path / f"user_{USER}"
+    index = json.loads((folder / "index.json").read_text())
+    index["conversations"] = [
+        entry for entry in index["conversations"] if entry["conversation_id"] == second
+    ]
+    write_json(folder / "index.json", index)
+    async with managed(tmp_path) as manager:
+        assert await ids(manager) == {first, second}
+        assert await manager.get_active_conversation_id(USER) == second

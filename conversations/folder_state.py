@@ -230,7 +230,7 @@ class FolderState:
             self.entries[conversation_id] = Entry(entry.metadata, None)
 
     def remove_later(self, conversation_id: str) -> None:
-        """Forget a chat now, and remove its file as soon as the index does not know it either."""
+        """Forget a chat now; its file goes with the next `tidy`."""
         self.forget(conversation_id)
         self._repairs.append(lambda: self.file(conversation_id).unlink(missing_ok=True))
 

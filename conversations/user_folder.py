@@ -229,8 +229,8 @@ class UserFolder:
         state.examine(conversation_id)
         if activate:
             activate_restored(state, conversation_id)
+        state.tidy()  # before the index: what it lists without a file is dropped at the next look
         state.write_index()
-        state.tidy()
         return True
 
     def read_trash(self) -> list[ConversationMetadata]:

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: run test lint types clean
 
-run: $(VENV)/run-ready
+run: $(VENV)/run-ready $(if $(MODEL)$(shell grep -s '^MODEL=.' .env),$(VENV)/model-ready)
 	$(BIN)/python -m bot
 
 test: lint types
@@ -25,9 +25,13 @@ $(VENV)/run-ready: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/test-ready: requirements.txt requirements-dev.txt | $(BIN)/python
+$(VENV)/model-ready: requirements-model.txt | $(VENV)/run-ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-model.txt
+	touch $@
+
+$(VENV)/test-ready: requirements.txt requirements-model.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@ $(VENV)/run-ready
+	touch $@ $(VENV)/run-ready $(VENV)/model-ready
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -33,9 +33,31 @@ class Settings(BaseSettings):
     conversations_dir: Annotated[Path, Field(description="the folder in which chats are kept")] = (
         Path("data/conversations")
     )
+    model: Annotated[
+        str | None,
+        Field(description="anthropic:NAME, openai:NAME or ollama:NAME; none runs the echo"),
+    ] = None
+    model_deep: Annotated[
+        str | None, Field(description="a model as MODEL does, for deep answers")
+    ] = None
+    anthropic_api_key: Annotated[SecretStr | None, Field(description="a key of Anthropic's")] = (
+        None
+    )
+    anthropic_base_url: Annotated[
+        HttpUrl | None, Field(description="the http(s) address of a server like Anthropic's")
+    ] = None
+    openai_api_key: Annotated[SecretStr | None, Field(description="a key of OpenAI's")] = None
+    openai_base_url: Annotated[
+        HttpUrl | None,
+        Field(description="the http(s) address of a server compatible with OpenAI's"),
+    ] = None
+    system_prompt: Annotated[str, Field(description="what every model is told beforehand")] = ""
     context_messages: Annotated[
-        int, Field(ge=1, le=1000, description="how many last messages the answerer gets, 1-1000")
+        int, Field(ge=1, le=1000, description="how many last messages a model gets, 1-1000")
     ] = 20
+    context_tokens: Annotated[
+        int, Field(ge=100, le=10_000_000, description="how many tokens of a chat a model gets")
+    ] = 16_000
     trash_days: Annotated[
         int, Field(ge=1, le=3650, description="how many days deleted chats are kept, 1-3650")
     ] = 30

@@ -1,6 +1,7 @@
 """Many chats with a language model in one Telegram dialog: an aiogram 3 router."""
 
 from .answerers import Answerer, AnswerError, AnswerResult, AnswerStream, SimpleAnswerer, Turn
+from .context import ContextLimits
 from .router import create_router
 
 __all__ = [
@@ -8,6 +9,7 @@ __all__ = [
     "AnswerResult",
     "AnswerStream",
     "Answerer",
+    "ContextLimits",
     "SimpleAnswerer",
     "Turn",
     "create_router",

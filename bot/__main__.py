@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from contextlib import AsyncExitStack
 
@@ -14,12 +15,15 @@ from aiogram.exceptions import (
     TelegramNetworkError,
     TelegramUnauthorizedError,
 )
+from pydantic import HttpUrl, SecretStr
 
 from config import Settings, SettingsError, load_settings
 from conversations import ConversationManager, JsonStorage, StorageError
 
+from .answerers import Answerer
 from .answerers.echo import EchoAnswerer
 from .commands import register_commands
+from .context import ContextLimits
 from .playground import Playground
 from .polling import ResilientSession, poll, stop_on_signals
 from .router import create_router
@@ -59,20 +63,57 @@ async def run(settings: Settings) -> None:
             await storage.open()
         except StorageError as error:
             raise StartError(f"CONVERSATIONS_DIR: {error}") from error
+        answerer = _make_answerer(settings, opened)
         bot = await _make_bot(settings, opened)
         manager = ConversationManager(storage, raise_errors=True, trash_kept=settings.trash_kept)
         dispatcher = Dispatcher(disable_fsm=True)
         dispatcher.include_router(
             create_router(
                 manager,
-                answerer=EchoAnswerer(),
-                context_messages=settings.context_messages,
+                answerer=answerer,
+                context=ContextLimits(settings.context_messages, settings.context_tokens),
                 exclusive=True,
             )
         )
+        logger.info("%s answers", answerer.name)
         await _introduce(bot)
         await _poll(dispatcher, bot, stopping)
     logger.info("stopped; everything is saved")
+
+
+def _make_answerer(settings: Settings, opened: AsyncExitStack) -> Answerer:
+    """Make the model that is set; importing that takes seconds, so that it is done only then."""
+    if settings.model is None:
+        return EchoAnswerer()
+    try:
+        from .answerers.model import ModelSettingError, build_answerer
+    except ImportError as error:
+        packages = "pip install -r requirements-model.txt"
+        raise StartError(f"MODEL needs packages that are missing: {packages}") from error
+    try:
+        answerer = build_answerer(
+            model=settings.model,
+            model_deep=settings.model_deep,
+            anthropic_api_key=_reveal(settings.anthropic_api_key),
+            anthropic_base_url=_as_text(settings.anthropic_base_url),
+            openai_api_key=_reveal(settings.openai_api_key),
+            openai_base_url=_as_text(settings.openai_base_url),
+            system_prompt=settings.system_prompt,
+        )
+    except ModelSettingError as error:
+        raise StartError(str(error)) from error
+    for library in ("anthropic", "httpcore2", "httpx2", "openai"):
+        logging.getLogger(library).setLevel(logging.WARNING)  # below it they log whole chats
+    opened.push_async_callback(answerer.close)
+    return answerer
+
+
+def _reveal(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
+
+
+def _as_text(url: HttpUrl | None) -> str | None:
+    return str(url) if url is not None else None
 
 
 async def _make_bot(settings: Settings, opened: AsyncExitStack) -> Bot:
@@ -86,7 +127,8 @@ async def _make_bot(settings: Settings, opened: AsyncExitStack) -> Bot:
     try:
         await playground.start()
     except OSError as error:
-        reason = f"port {settings.playground_port} cannot be used ({error.strerror})"
+        why = os.strerror(error.errno) if error.errno else str(error)
+        reason = f"port {settings.playground_port} cannot be used ({why})"
         raise StartError(f"PLAYGROUND_PORT: {reason}") from error
     opened.push_async_callback(playground.close)
     sys.stdout.write(f"No BOT_TOKEN: the bot is in a local playground, open {playground.url}\n")

@@ -10,35 +10,31 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from typing import Literal
+from weakref import WeakValueDictionary
 
-from aiogram import Bot
+from conversations import ConversationManager, ConversationMetadata, StorageError
 
-from conversations import ConversationManager, ConversationMessage, StorageError
-
-from .answerers import Answerer, AnswerError, AnswerResult, Turn
-from .delivery import Delivery
-from .person import Person
+from .answerers import Answerer, AnswerError, AnswerResult, AnswerStream, Namer
+from .context import Context, ContextLimits, Tail, count_seen, make_context
+from .delivery import Delivery, RichSupport
+from .finishing import Ending, FinishedAnswer, Finisher, Question
+from .keyboards import stop_keyboard
+from .streaming import DraftSupport, LiveAnswer, Pacing
 
 logger = logging.getLogger(__name__)
 
-_TOKENS_PER_BYTE = 0.30
-
-Ending = Literal["complete", "stopped", "interrupted"]
+Admission = Literal["started", "waiting", "full", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A stored question that wants its answer, and where in Telegram that goes."""
+class AnsweringLimits:
+    """How many answers run and wait at most."""
 
-    bot: Bot
-    person: Person
-    conversation_id: str
-    message_id: int
-    thread_id: int | None = None
+    waiting: int = 5  # questions of one chat
+    per_user: int = 3  # answers that run at once
+    in_all: int = 50
 
 
 @dataclass(slots=True)
@@ -47,6 +43,7 @@ class _Lane:
 
     waiting: deque[Question] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
+    question: Question | None = None
     reading: asyncio.Task[None] | None = None
     ending: Ending = "complete"
 
@@ -59,8 +56,8 @@ class _Lane:
 class Answering:
     """Runs answers in tasks of its own, so that no handler waits for a model.
 
-    Questions of one chat wait for each other, at most `waiting_limit` of them; chats run side by
-    side. `close` must be awaited before the manager's storage is closed.
+    Questions of one chat wait for each other; chats run side by side. `close` must be awaited
+    before the manager's storage is closed.
     """
 
     def __init__(
@@ -68,28 +65,38 @@ class Answering:
         manager: ConversationManager,
         answerer: Answerer,
         *,
-        context_messages: int = 20,
-        waiting_limit: int = 5,
+        context: ContextLimits | None = None,
+        limits: AnsweringLimits | None = None,
+        pacing: Pacing | None = None,
     ) -> None:
-        self.waiting_limit = waiting_limit
+        self.limits = limits or AnsweringLimits()
         self._manager = manager
         self._answerer = answerer
-        self._context_messages = context_messages
+        self._context_limits = context or ContextLimits()
+        self._pacing = pacing or Pacing()
         self._lanes: dict[tuple[int, str], _Lane] = {}
-        self._closed = False
+        self._slots = asyncio.Semaphore(self.limits.in_all)
+        self._slots_of: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
+        self._background: set[asyncio.Task[None]] = set()
+        self._finisher = Finisher(manager, namer=answerer if isinstance(answerer, Namer) else None)
+        self._drafts = DraftSupport()
+        self._rich = RichSupport()
+        self._closing = asyncio.Event()
 
-    def submit(self, question: Question) -> bool:
-        """Have a stored question answered; False if too many wait in its chat or we shut down."""
-        if self._closed:
-            return False
+    def submit(self, question: Question) -> Admission:
+        """Have a stored question answered, now or when those before it in its chat are."""
+        if self._closing.is_set():
+            return "closed"
         key = (question.person.user_id, question.conversation_id)
         lane = self._lanes.setdefault(key, _Lane())
-        if len(lane.waiting) >= self.waiting_limit:
-            return False
+        if len(lane.waiting) >= self.limits.waiting:
+            return "full"
         lane.waiting.append(question)
         if lane.task is None:
             lane.task = asyncio.create_task(self._run(key, lane))
-        return True
+            return "started"
+        self._mark(question, waiting=True)
+        return "waiting"
 
     def stop(self, user_id: int, conversation_id: str) -> bool:
         """Stop the answer that runs in a chat, and keep what came; False when none does."""
@@ -99,24 +106,44 @@ class Answering:
         lane.stop("stopped")
         return True
 
+    def stop_draft(self, chat_id: int, draft_id: int) -> bool:
+        """Stop the answer whose draft is shown in a Telegram chat."""
+        for lane in self._lanes.values():
+            question = lane.question
+            if question and (question.person.chat_id, question.message_id) == (chat_id, draft_id):
+                lane.stop("stopped")
+                return True
+        return False
+
     def is_busy(self, user_id: int, conversation_id: str) -> bool:
         return (user_id, conversation_id) in self._lanes
 
+    async def count_seen(self, chat: ConversationMetadata) -> int:
+        """Tell how many of a chat's last messages the answerer would get now."""
+        tail = await self._tail(chat.user_id, chat.conversation_id, chat)
+        return count_seen(tail, self._context_limits) if tail.messages else 0
+
     async def close(self) -> None:
         """Stop all answers, keep what came of them, and return when all of it is stored."""
-        self._closed = True
-        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        self._closing.set()
         for lane in self._lanes.values():
             lane.waiting.clear()
             lane.stop("interrupted")
+        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
         if tasks:
             await asyncio.wait(tasks)
+        await self._finisher.close()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
 
     async def _run(self, key: tuple[int, str], lane: _Lane) -> None:
         try:
             while lane.waiting:
-                question = lane.waiting.popleft()
-                lane.ending = "interrupted" if self._closed else "complete"
+                if lane.question is not None:
+                    self._mark(lane.waiting[0], waiting=False)
+                lane.question = question = lane.waiting.popleft()
+                lane.ending = "complete"
                 try:
                     await self._answer(question, lane)
                 except Exception:
@@ -124,147 +151,118 @@ class Answering:
         finally:
             del self._lanes[key]
 
+    def _slot_of(self, user_id: int) -> asyncio.Semaphore:
+        slot = self._slots_of.get(user_id)
+        if slot is None:
+            slot = self._slots_of[user_id] = asyncio.Semaphore(self.limits.per_user)
+        return slot
+
     async def _answer(self, question: Question, lane: _Lane) -> None:
-        delivery = Delivery(question.bot, question.person, question.thread_id, self._manager)
+        delivery = self._delivery(question)
         try:
-            turns = await self._context(question)
+            async with self._slot_of(question.person.user_id), self._slots:
+                answer = await self._ask(question, lane)
         except StorageError:
             logger.exception("the context of a question could not be read")
             await delivery.say(question.person.texts("storage-unavailable"))
             return
-        if not turns:
-            return  # deleted, or answered already
-        await delivery.typing()
+        if answer is not None:
+            await self._finisher.finish(answer, delivery)
+
+    async def _ask(self, question: Question, lane: _Lane) -> FinishedAnswer | None:
+        """Have a question answered; None where it is deleted, or answered already."""
+        context = await self._context(question)
+        if not context.turns:
+            return None
+        live = self._live(question, lane)
+        async with live:
+            result, failure = await self._read(context, question, live, lane)
+        ending: Ending = "failed" if failure else lane.ending
+        return FinishedAnswer(question, context, result, ending, failure, live.placeholder)
+
+    async def _read(
+        self, context: Context, question: Question, live: LiveAnswer, lane: _Lane
+    ) -> tuple[AnswerResult, AnswerError | None]:
+        """Read an answer to its end, until it is stopped, or until it fails."""
+        result = AnswerResult("partial", "")
         try:
-            result = await self._read(turns, lane)
+            async with self._answerer.answer(context.turns, mode=question.mode) as stream:
+                lane.reading = asyncio.create_task(_show_all(stream, live))
+                if lane.ending != "complete":
+                    lane.reading.cancel()
+                try:
+                    await asyncio.wait([lane.reading])
+                    if not lane.reading.cancelled():
+                        lane.ending = "complete"
+                        lane.reading.result()
+                finally:
+                    lane.reading.cancel()
+                    lane.reading = None
+                    result = stream.result
         except AnswerError as error:
             logger.warning("the answerer failed: %s", error)
-            await delivery.fail(question.conversation_id, error.kind)
-            return
-        await self._finish(question, lane.ending, result, delivery)
+            return result, error
+        except Exception as error:
+            logger.exception("the answerer raised something of its own")
+            return result, AnswerError("server", type(error).__name__)
+        return result, None
 
-    async def _context(self, question: Question) -> list[Turn]:
-        """Give the last turns up to the question; others may have been asked after it."""
+    async def _context(self, question: Question) -> Context:
         user_id, conversation_id = question.person.user_id, question.conversation_id
-        limit = 2 * (self._context_messages + self.waiting_limit)
+        chat = await self._manager.get_conversation(user_id, conversation_id)
+        tail = await self._tail(user_id, conversation_id, chat)
+        if not any(message.message_id == question.message_id for message in tail.messages):
+            whole = await self._manager.load_conversation(user_id, conversation_id)
+            tail = Tail(whole.messages if whole else [])
+        return make_context(
+            tail,
+            question.message_id,
+            self._context_limits,
+            model=self._answerer.name,
+            again=question.again,
+        )
+
+    async def _tail(
+        self, user_id: int, conversation_id: str, chat: ConversationMetadata | None
+    ) -> Tail:
+        """Read as much of a chat's end as any window or queue can reach back."""
+        limit = 2 * (self._context_limits.messages + self.limits.waiting)
         messages = await self._manager.get_messages(user_id, conversation_id, limit)
-        if not any(message.message_id == question.message_id for message in messages):
-            conversation = await self._manager.load_conversation(user_id, conversation_id)
-            messages = conversation.messages if conversation else []
-        return make_turns(messages, question.message_id, limit=self._context_messages)
+        if chat is None or chat.message_count <= len(messages):
+            return Tail(messages)
+        tokens = chat.total_tokens - sum(message.tokens for message in messages)
+        return Tail(messages, chat.message_count - len(messages), max(0, tokens))
 
-    async def _read(self, turns: Sequence[Turn], lane: _Lane) -> AnswerResult:
-        """Read an answer to its end, or until the lane is stopped."""
-        async with self._answerer.answer(turns, mode="fast") as stream:
+    def _live(self, question: Question, lane: _Lane) -> LiveAnswer:
+        return LiveAnswer(
+            question.bot,
+            question.person,
+            draft_id=question.message_id,
+            thread_id=question.thread_id,
+            stop_keyboard=stop_keyboard(question.person, question.conversation_id),
+            drafts=self._drafts,
+            pacing=self._pacing,
+            on_blocked=lambda: lane.stop("stopped"),
+        )
 
-            async def read() -> None:
-                async for _ in stream:
-                    pass
+    def _delivery(self, question: Question) -> Delivery:
+        return Delivery(
+            question.bot,
+            question.person,
+            question.thread_id,
+            rich=self._rich,
+            hurry=self._closing,
+        )
 
-            lane.reading = asyncio.create_task(read())
-            if lane.ending != "complete":
-                lane.reading.cancel()
-            try:
-                await asyncio.wait([lane.reading])
-                if not lane.reading.cancelled():
-                    _raise_as_answer_error(lane.reading.exception())
-                    lane.ending = "complete"
-            finally:
-                lane.reading.cancel()
-                lane.reading = None
-            return stream.result
-
-    async def _finish(
-        self, question: Question, ending: Ending, result: AnswerResult, delivery: Delivery
-    ) -> None:
-        if not result.text.strip():
-            if ending == "complete":
-                await delivery.fail(question.conversation_id, "protocol")
-            else:
-                await delivery.end_without_answer(question.conversation_id, ending)
-            return
-        answer = _as_message(question, ending, result)
-        stored = await self._store(question, answer)
-        sent = await delivery.answer(question.conversation_id, answer.text, ending, stored=stored)
-        if stored and sent is not None:
-            noted = replace(answer, message_id=sent, sent_as="message")
-            await self._manager.replace_message(
-                question.person.user_id,
-                question.conversation_id,
-                answer,
-                noted,
-                include_deleted=True,
-            )
-
-    async def _store(self, question: Question, answer: ConversationMessage) -> bool:
-        """Store an answer in its chat, be it in the trash by now; False when that failed."""
-        try:
-            return await self._manager.add_message(
-                question.person.user_id, question.conversation_id, answer, include_deleted=True
-            )
-        except StorageError:
-            logger.exception("an answer could not be stored")
-            return False
+    def _mark(self, question: Question, *, waiting: bool) -> None:
+        marking = self._delivery(question).mark_waiting(question.message_id, waiting=waiting)
+        task = asyncio.create_task(marking)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
 
-def make_turns(
-    messages: Sequence[ConversationMessage], question_id: int, *, limit: int
-) -> list[Turn]:
-    """Turn a chat's messages into a model's context: the last `limit` turns up to the question.
-
-    Each answer stands behind its question, also where other questions were asked in between. The
-    turns begin with a user's. Empty when the question is not there, or has its answer already.
-    """
-    places = [
-        place
-        for place, message in enumerate(messages)
-        if message.type == "user_question" and message.message_id == question_id
-    ]
-    if not places:
-        return []
-    before, after = messages[: places[-1]], messages[places[-1] :]
-    if any(message.reply_to == question_id for message in after):
-        return []
-    turns: list[Turn] = []
-    for message in before:
-        turns.append(_as_turn(message))
-        if message.type == "user_question":
-            turns += [_as_turn(late) for late in after if late.reply_to == message.message_id]
-    turns = [*turns, _as_turn(after[0])][-limit:]
-    while turns[0].role != "user":
-        del turns[0]
-    return turns
-
-
-def _as_turn(message: ConversationMessage) -> Turn:
-    return Turn("user" if message.type == "user_question" else "assistant", message.text)
-
-
-def estimate_tokens(text: str) -> int:
-    """Guess a text's tokens from its bytes, where nobody counted them."""
-    return round(len(text.encode("utf-8", "surrogatepass")) * _TOKENS_PER_BYTE)
-
-
-def _as_message(question: Question, ending: Ending, result: AnswerResult) -> ConversationMessage:
-    counted = result.usage.output if result.usage is not None else None
-    return ConversationMessage(
-        timestamp=datetime.now(UTC).isoformat(),
-        message_id=0,
-        type="bot_answer",
-        text=result.text,
-        tokens=estimate_tokens(result.text) if counted is None else counted,
-        search_type="fast",
-        reply_to=question.message_id,
-        state=None if ending == "complete" else "partial",
-        tokens_estimated=counted is None,
-        model=result.model,
-    )
-
-
-def _raise_as_answer_error(error: BaseException | None) -> None:
-    if error is None:
-        return
-    if isinstance(error, AnswerError):
-        raise error
-    logger.error("the answerer raised something of its own", exc_info=error)
-    raise AnswerError("server", type(error).__name__) from error
+async def _show_all(stream: AnswerStream, live: LiveAnswer) -> None:
+    text = ""
+    async for delta in stream:
+        text += delta
+        live.show(text)

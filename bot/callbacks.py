@@ -31,8 +31,11 @@ class ChatAction(StrEnum):
     UNDO = "u"
     UNDO_ACTIVE = "v"  # undo, and make it the active chat again
     RESTORE = "t"
-    AGAIN = "a"
+    AGAIN = "a"  # answer what has no whole answer yet
+    REGENERATE = "g"  # answer anew what has one
     STOP = "s"
+    FAST = "f"
+    DEEP = "e"
 
 
 class MenuAction(StrEnum):

@@ -1,125 +1,318 @@
-"""How what the bot has to say about a question reaches the person, whatever Telegram answers."""
+"""How an answer reaches the person: whole, once, and whatever Telegram says on the way.
+
+Telegram has no key that would make a repeated `sendMessage` harmless. What it refused or could not
+be handed is sent again; what may have arrived although the connection broke is sent again too, for
+an answer that comes twice is the smaller harm than one that never comes.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from typing import Literal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 from aiogram import Bot
-from aiogram.enums import ChatAction
-from aiogram.exceptions import TelegramAPIError, TelegramRetryAfter
-from aiogram.types import InlineKeyboardMarkup
+from aiogram.exceptions import (
+    AiogramError,
+    TelegramBadRequest,
+    TelegramNetworkError,
+    TelegramNotFound,
+    TelegramRetryAfter,
+    TelegramServerError,
+)
+from aiogram.types import (
+    BufferedInputFile,
+    InlineKeyboardMarkup,
+    InputRichMessage,
+    Message,
+    MessageEntity,
+    ReactionTypeEmoji,
+    ReactionTypeUnion,
+)
 
-from conversations import ConversationManager, ConversationMetadata, StorageError
-
-from .keyboards import again_keyboard, display_name, open_keyboard
 from .person import Person
-from .rendering import sendable, split_text
+from .rendering import (
+    MESSAGE_LIMIT,
+    Part,
+    needs_rich,
+    preview,
+    render,
+    render_rich,
+    sendable,
+    split_text,
+    utf16_length,
+)
+from .show import delete_quietly
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_WAIT = 60  # seconds that a flood limit may make us wait before a message is given up
-_TRIES = 3
+_Result = TypeVar("_Result")
+
+_LONG = 30_000  # characters; they take some tens of milliseconds to render
+_MOST_PARTS = 4  # messages; more of them become a preview and a file
+_PAUSES = (1, 2, 4, 8, 16, 32, 32)  # seconds between tries while Telegram cannot be reached
+_LONGEST_WAIT = 120  # seconds that a flood limit may ask for before a message is given up
+_WAITING = "👀"
+_REFUSALS = (TelegramBadRequest, TelegramNotFound)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What an answer was sent as, and the id of its first message."""
+
+    message_id: int
+    kind: Literal["message", "file"] = "message"
+
+
+class RichSupport:
+    """Remembers whether the server knows rich messages."""
+
+    def __init__(self) -> None:
+        self.known = True
 
 
 class Delivery:
-    """Sends into one Telegram chat; none of its methods raises because of Telegram."""
+    """Sends into one Telegram chat; none of its methods raises because of Telegram.
+
+    Once `hurry` is set it waits for nothing any more.
+    """
 
     def __init__(
-        self, bot: Bot, person: Person, thread_id: int | None, manager: ConversationManager
+        self,
+        bot: Bot,
+        person: Person,
+        thread_id: int | None,
+        *,
+        rich: RichSupport,
+        hurry: asyncio.Event,
     ) -> None:
         self._bot = bot
         self._person = person
         self._thread_id = thread_id
-        self._manager = manager
-
-    async def typing(self) -> None:
-        try:
-            await self._bot.send_chat_action(
-                self._person.chat_id, ChatAction.TYPING, message_thread_id=self._thread_id
-            )
-        except TelegramAPIError as error:
-            logger.info("typing could not be shown: %s", error)
+        self._rich = rich
+        self._hurry = hurry
 
     async def answer(
         self,
-        conversation_id: str,
         text: str,
-        ending: Literal["complete", "stopped", "interrupted"],
         *,
-        stored: bool,
-    ) -> int | None:
-        """Send a whole answer; give the id of its first message, None when it did not all arrive.
+        header: str = "",
+        footer: str = "",
+        keyboard: InlineKeyboardMarkup | None = None,
+        placeholder: int | None = None,
+        file_name: str = "answer.md",
+    ) -> Sent | None:
+        """Send a whole answer in Markdown, between two lines of ours; None when it did not arrive.
 
-        Where the person has gone on to another chat, it says which one it belongs to.
+        `placeholder` is a message of ours that the answer takes the place of.
         """
-        t = self._person.texts
-        header, keyboard = await self._whereabouts(conversation_id)
-        footers = [] if ending == "complete" else [t(f"answer-{ending}")]
-        if not stored:
-            footers.append(t("answer-not-saved"))
-        whole = "\n\n".join([*header, text, *footers])
-        parts = [part for part in split_text(sendable(whole)) if part.strip()]
+        if needs_rich(text) and self._rich.known and placeholder is None:
+            sent = await self._send_rich(text, header, footer, keyboard)
+            if sent is not None:
+                return sent
+        parts = await _rendered(text)
+        if len(parts) > _MOST_PARTS:
+            return await self._send_as_file(text, header, footer, keyboard, placeholder, file_name)
+        return await self._send_parts(_frame(parts, header, footer), keyboard, placeholder)
+
+    async def say(
+        self,
+        text: str,
+        keyboard: InlineKeyboardMarkup | None = None,
+        *,
+        placeholder: int | None = None,
+    ) -> Sent | None:
+        """Send a plain sentence, or turn a message of ours into it."""
+        return await self._send_parts([Part(text, [])], keyboard, placeholder)
+
+    async def mark_waiting(self, message_id: int, *, waiting: bool) -> None:
+        """Show at a question that it waits for its turn, or take that back."""
+        reaction: list[ReactionTypeUnion] = [ReactionTypeEmoji(emoji=_WAITING)] if waiting else []
+        with contextlib.suppress(AiogramError):  # an ornament: chats may forbid reactions
+            await self._bot.set_message_reaction(self._person.chat_id, message_id, reaction)
+
+    async def _send_rich(
+        self, text: str, header: str, footer: str, keyboard: InlineKeyboardMarkup | None
+    ) -> Sent | None:
+        markdown = render_rich("\n\n".join(line for line in (header, text, footer) if line))
+        if markdown is None:
+            return None
+
+        async def send() -> Message:
+            return await self._bot.send_rich_message(
+                self._person.chat_id,
+                InputRichMessage(markdown=markdown, skip_entity_detection=True),
+                message_thread_id=self._thread_id,
+                reply_markup=keyboard,
+            )
+
+        try:
+            message = await self._insist(send)
+        except TelegramBadRequest as error:
+            logger.info("a rich message was refused, it is sent as text: %s", error.message)
+            return None
+        except TelegramNotFound:
+            logger.warning("this Bot API server knows no rich messages; they are sent as text")
+            self._rich.known = False
+            return None
+        return Sent(message.message_id) if message is not None else None
+
+    async def _send_as_file(
+        self,
+        text: str,
+        header: str,
+        footer: str,
+        keyboard: InlineKeyboardMarkup | None,
+        placeholder: int | None,
+        file_name: str,
+    ) -> Sent | None:
+        """Send the beginning as a message and the whole as a document, whose id is given."""
+        opening = _frame([preview(text)], header, footer)
+        if await self._send_parts(opening, None, placeholder) is None:
+            return None
+
+        async def send() -> Message:
+            return await self._bot.send_document(
+                self._person.chat_id,
+                BufferedInputFile(text.encode("utf-8", "replace"), file_name),
+                message_thread_id=self._thread_id,
+                reply_markup=keyboard,
+            )
+
+        try:
+            message = await self._insist(send)
+        except _REFUSALS as error:
+            logger.warning("a document could not be sent: %s", error.message)
+            return None
+        return Sent(message.message_id, "file") if message is not None else None
+
+    async def _send_parts(
+        self, parts: Sequence[Part], keyboard: InlineKeyboardMarkup | None, placeholder: int | None
+    ) -> Sent | None:
         first: int | None = None
         for number, part in enumerate(parts, 1):
-            sent = await self.say(part, keyboard if number == len(parts) else None)
-            if sent is None:
+            buttons = keyboard if number == len(parts) else None
+            message_id = None
+            if number == 1 and placeholder is not None:
+                message_id = await self._edit_part(part, buttons, placeholder)
+                if message_id is None:  # it must not stay there, growing for ever
+                    await delete_quietly(self._bot, self._person.chat_id, placeholder)
+            if message_id is None:
+                message_id = await self._send_part(part, buttons)
+            if message_id is None:
                 return None
-            first = first or sent
-        return first
+            first = first or message_id
+        return Sent(first) if first is not None else None
 
-    async def fail(self, conversation_id: str, kind: str) -> None:
-        """Say why there is no answer, and offer to try again."""
-        keyboard = again_keyboard(self._person, conversation_id)
-        await self.say(self._person.texts(f"failed-{kind}"), keyboard)
+    async def _edit_part(
+        self, part: Part, keyboard: InlineKeyboardMarkup | None, message_id: int
+    ) -> int | None:
+        async def edit(shown: Part) -> Message | bool:
+            return await self._bot.edit_message_text(
+                shown.text,
+                chat_id=self._person.chat_id,
+                message_id=message_id,
+                entities=shown.entities,
+                parse_mode=None,
+                reply_markup=keyboard,
+            )
 
-    async def end_without_answer(
-        self, conversation_id: str, ending: Literal["stopped", "interrupted"]
-    ) -> None:
-        keyboard = again_keyboard(self._person, conversation_id)
-        await self.say(self._person.texts(f"answer-{ending}"), keyboard)
+        try:
+            edited = await self._formatted_or_plain(edit, part)
+        except _REFUSALS as error:
+            if "message is not modified" in error.message:
+                return message_id
+            logger.info("the growing message cannot become the answer: %s", error.message)
+            return None
+        return message_id if edited is not None else None
 
-    async def say(self, text: str, keyboard: InlineKeyboardMarkup | None = None) -> int | None:
-        """Send plain text; give its message id, None when Telegram did not take it."""
-        for _ in range(_TRIES):
+    async def _send_part(self, part: Part, keyboard: InlineKeyboardMarkup | None) -> int | None:
+        async def send(shown: Part) -> Message:
+            return await self._bot.send_message(
+                self._person.chat_id,
+                shown.text,
+                entities=shown.entities,
+                parse_mode=None,
+                reply_markup=keyboard,
+                message_thread_id=self._thread_id,
+            )
+
+        try:
+            message = await self._formatted_or_plain(send, part)
+        except _REFUSALS as error:
+            logger.warning("a message could not be sent: %s", error.message)
+            return None
+        return message.message_id if message is not None else None
+
+    async def _formatted_or_plain(
+        self, send: Callable[[Part], Awaitable[_Result]], part: Part
+    ) -> _Result | None:
+        """Send with entities and, where those are refused, without."""
+        try:
+            return await self._insist(lambda: send(part))
+        except TelegramBadRequest as error:
+            if not part.entities or "message is not modified" in error.message:
+                raise
+            logger.info("formatting was refused, it is sent plain: %s", error.message)
+        return await self._insist(lambda: send(Part(part.text, [])))
+
+    async def _insist(self, call: Callable[[], Awaitable[_Result]]) -> _Result | None:
+        """Call until Telegram takes it; None when it does not, `TelegramBadRequest` is raised."""
+        for pause in (*_PAUSES, None):
             try:
-                message = await self._bot.send_message(
-                    self._person.chat_id,
-                    text,
-                    parse_mode=None,
-                    reply_markup=keyboard,
-                    message_thread_id=self._thread_id,
-                )
+                return await call()
+            except _REFUSALS:
+                raise
             except TelegramRetryAfter as error:
-                if error.retry_after > _LONGEST_WAIT:
-                    break
-                await asyncio.sleep(error.retry_after)
-            except TelegramAPIError as error:
-                logger.warning("a message could not be sent: %s", error)
+                wait: float | None = error.retry_after
+                reason: AiogramError = error
+            except (TelegramNetworkError, TelegramServerError) as error:
+                wait, reason = pause, error
+            except AiogramError as error:  # blocked, or sent and not understood: no use to repeat
+                wait, reason = None, error
+            if wait is None or wait > _LONGEST_WAIT or self._hurry.is_set():
+                logger.warning("Telegram did not take a message: %s", reason)
                 return None
-            else:
-                return message.message_id
-        logger.warning("a message could not be sent: too many requests")
+            await self._wait(wait)
         return None
 
-    async def _whereabouts(
-        self, conversation_id: str
-    ) -> tuple[list[str], InlineKeyboardMarkup | None]:
-        """Tell, in a line and a button, whose answer this is when its chat is not the open one."""
-        chat = await self._find(conversation_id)
-        if chat is None or (chat.is_active and chat.deleted_at is None):
-            return [], None
-        t = self._person.texts
-        key = "answer-in-deleted" if chat.deleted_at else "answer-moved-on"
-        return [t(key, name=display_name(chat, t))], open_keyboard(self._person, chat)
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
 
-    async def _find(self, conversation_id: str) -> ConversationMetadata | None:
-        try:
-            chat = await self._manager.get_conversation(self._person.user_id, conversation_id)
-            if chat is not None:
-                return chat
-            deleted = await self._manager.list_deleted(self._person.user_id)
-        except StorageError:
-            return None
-        return next((chat for chat in deleted if chat.conversation_id == conversation_id), None)
+
+async def _rendered(text: str) -> list[Part]:
+    """Render an answer, a long one off the event loop; what shows nothing goes out as it is."""
+    if len(text) > _LONG:
+        parts = await asyncio.to_thread(render, text)
+    else:
+        parts = render(text)
+    return parts or [Part(part, []) for part in split_text(sendable(text)) if part.strip()]
+
+
+def _frame(parts: Sequence[Part], header: str, footer: str) -> list[Part]:
+    """Put our own lines before the first and behind the last part, or beside them if too long."""
+    framed = list(parts)
+    if header:
+        joined = f"{header}\n\n{framed[0].text}" if framed else header
+        if framed and utf16_length(joined) <= MESSAGE_LIMIT:
+            framed[0] = Part(joined, _shifted(framed[0], utf16_length(header) + 2))
+        else:
+            framed.insert(0, Part(header, []))
+    if footer:
+        joined = f"{framed[-1].text}\n\n{footer}" if framed else footer
+        if framed and utf16_length(joined) <= MESSAGE_LIMIT:
+            framed[-1] = Part(joined, framed[-1].entities)
+        else:
+            framed.append(Part(footer, []))
+    return framed
+
+
+def _shifted(part: Part, units: int) -> list[MessageEntity]:
+    return [
+        entity.model_copy(update={"offset": entity.offset + units}) for entity in part.entities
+    ]

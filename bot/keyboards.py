@@ -39,7 +39,10 @@ def chats_keyboard(
     return InlineKeyboardMarkup(inline_keyboard=rows)
 
 
-def chat_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardMarkup:
+def chat_keyboard(
+    person: Person, chat: ConversationMetadata, *, answered: bool
+) -> InlineKeyboardMarkup:
+    """`answered`: answers are ours to give, so that one can ask for another or a deeper one."""
     t = person.texts
     pin = ChatAction.UNPIN if chat.pinned else ChatAction.PIN
     pin_label = t("button-unpin") if chat.pinned else t("button-pin")
@@ -51,9 +54,30 @@ def chat_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardM
         [_chat_button(person, t("button-delete"), ChatAction.ASK_DELETE, chat, danger=True)],
         [_chat_button(person, t("button-chats"), ChatAction.LIST, chat)],
     ]
+    if answered:
+        again = _chat_button(person, t("button-regenerate"), ChatAction.REGENERATE, chat)
+        rows.insert(1, mode_row(person, chat))
+        if chat.message_count:
+            rows.insert(1, [again])
     if not chat.is_active:
         rows.insert(0, [_chat_button(person, t("button-open"), ChatAction.OPEN, chat)])
     return InlineKeyboardMarkup(inline_keyboard=rows)
+
+
+def mode_row(person: Person, chat: ConversationMetadata) -> list[InlineKeyboardButton]:
+    t = person.texts
+    row = []
+    modes = (("fast", "button-fast", ChatAction.FAST), ("deep", "button-deep", ChatAction.DEEP))
+    for mode, key, action in modes:
+        label = t(key)
+        if chat.mode == mode:
+            label = t("button-chosen", label=label)
+        row.append(_chat_button(person, label, action, chat))
+    return row
+
+
+def mode_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardMarkup:
+    return InlineKeyboardMarkup(inline_keyboard=[mode_row(person, chat)])
 
 
 def new_keyboard(person: Person, previous: ConversationMetadata | None) -> InlineKeyboardMarkup:
@@ -101,10 +125,17 @@ def open_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardM
 
 
 def again_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
-    data = ChatButton(action=ChatAction.AGAIN, chat=conversation_id, owner=person.mark)
     label = person.texts("button-again")
-    button = InlineKeyboardButton(text=label, callback_data=data.pack())
-    return InlineKeyboardMarkup(inline_keyboard=[[button]])
+    return _single(person, label, ChatAction.AGAIN, conversation_id)
+
+
+def regenerate_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
+    label = person.texts("button-regenerate")
+    return _single(person, label, ChatAction.REGENERATE, conversation_id)
+
+
+def stop_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
+    return _single(person, person.texts("button-stop"), ChatAction.STOP, conversation_id)
 
 
 def back_keyboard(person: Person) -> InlineKeyboardMarkup:
@@ -162,6 +193,14 @@ def _page_of_rows(person: Person, rows: Rows, page: int, action: MenuAction) -> 
     if page < pages - 1:
         turning.append(_menu_button(person, t("button-next"), action, page=page + 1))
     return [*shown, turning]
+
+
+def _single(
+    person: Person, label: str, action: ChatAction, conversation_id: str
+) -> InlineKeyboardMarkup:
+    data = ChatButton(action=action, chat=conversation_id, owner=person.mark)
+    button = _button(label, data.pack(), danger=False)
+    return InlineKeyboardMarkup(inline_keyboard=[[button]])
 
 
 def _chat_button(

@@ -15,6 +15,7 @@ from conversations import ConversationManager, StorageError
 
 from .answering import Answering
 from .callbacks import FAMILY
+from .pastes import Pastes
 from .person import Person
 from .show import Press
 from .texts import Languages
@@ -25,7 +26,7 @@ Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
 
 
 class HandlerContext(BaseMiddleware):
-    """Inner middleware of our own router: gives `person`, `manager`, `answering` and `press`.
+    """Inner middleware of our own router: gives what handlers ask for by name.
 
     It runs only for updates that a handler of ours takes, and hands it a copy of the data, so that
     nothing of ours reaches the host's handlers. Every callback query is answered in the end, and a
@@ -33,9 +34,14 @@ class HandlerContext(BaseMiddleware):
     """
 
     def __init__(
-        self, manager: ConversationManager, answering: Answering | None, languages: Languages
+        self,
+        manager: ConversationManager,
+        answering: Answering | None,
+        pastes: Pastes,
+        languages: Languages,
     ) -> None:
         self._manager = manager
+        self._pastes = pastes
         self._answering = answering
         self._languages = languages
 
@@ -51,6 +57,7 @@ class HandlerContext(BaseMiddleware):
             "person": person,
             "manager": self._manager,
             "answering": self._answering,
+            "pastes": self._pastes,
             "press": press,
         }
         try:
@@ -81,7 +88,7 @@ class OwnerGuard(BaseMiddleware):
         return await handler(event, data)
 
 
-def is_ours(callback: CallbackQuery) -> bool:
+async def is_ours(callback: CallbackQuery) -> bool:
     """Tell a button of this plugin, of whatever version, from a host's own."""
     return bool(FAMILY.match(callback.data or ""))
 

@@ -8,6 +8,8 @@ from conversations import ConversationManager
 
 from .answerers import Answerer, SimpleAnswerer, as_answerer
 from .answering import Answering
+from .context import ContextLimits
+from .handlers.answers import create_answers_router
 from .handlers.chats import create_chats_router
 from .handlers.deleting import create_deleting_router
 from .handlers.dialog import create_dialog_router
@@ -15,6 +17,7 @@ from .handlers.fallback import create_fallback_router
 from .handlers.renaming import create_renaming_router
 from .handlers.starting import create_starting_router
 from .middleware import HandlerContext, OwnerGuard
+from .pastes import Pastes
 from .texts import Languages
 
 
@@ -22,14 +25,14 @@ def create_router(
     manager: ConversationManager,
     *,
     answerer: Answerer | SimpleAnswerer | None = None,
-    context_messages: int = 20,
+    context: ContextLimits | None = None,
     exclusive: bool = False,
 ) -> Router:
     """Build the plugin: menus for many chats and, with an `answerer`, the dialog itself.
 
     Include it before the host's own catch-all handlers. Without an `answerer` there are the menus
-    alone, and text stays the host's. An answerer gets the last `context_messages` messages of a
-    chat; it may be an `Answerer`, an `async def answer(turns) -> str` or an async generator.
+    alone, and text stays the host's. An answerer gets as much of a chat as `context` allows; it
+    may be an `Answerer`, an `async def answer(turns) -> str` or an async generator.
     `exclusive` says that the whole bot is ours: `/start` and `/help`, stickers and voice messages,
     unknown commands and foreign buttons are answered as well.
 
@@ -39,12 +42,14 @@ def create_router(
     """
     router = Router(name="conversations")
     answering = None
+    pastes = Pastes()
     if answerer is not None:
-        answering = Answering(manager, as_answerer(answerer), context_messages=context_messages)
+        answering = Answering(manager, as_answerer(answerer), context=context)
+        router.shutdown.register(pastes.close)
         router.shutdown.register(answering.close)
-    context = HandlerContext(manager, answering, Languages())
-    for observer in (router.message, router.callback_query):
-        observer.middleware(context)
+    ours = HandlerContext(manager, answering, pastes, Languages())
+    for observer in (router.message, router.edited_message, router.callback_query):
+        observer.middleware(ours)
     router.callback_query.middleware(OwnerGuard())
 
     if exclusive:
@@ -53,6 +58,8 @@ def create_router(
         create_renaming_router(), create_chats_router(), create_deleting_router()
     )
     if answering is not None:
-        router.include_router(create_dialog_router(exclusive=exclusive))
+        router.include_routers(
+            create_answers_router(answering), create_dialog_router(exclusive=exclusive)
+        )
     router.include_router(create_fallback_router(exclusive=exclusive))
     return router

@@ -65,13 +65,23 @@ def chats_screen(
 
 
 def chat_screen(
-    person: Person, chat: ConversationMetadata, messages: Sequence[ConversationMessage]
+    person: Person,
+    chat: ConversationMetadata,
+    messages: Sequence[ConversationMessage],
+    *,
+    seen: int | None = None,
 ) -> Screen:
-    """Show one chat; `messages` are its last ones, oldest first."""
+    """Show one chat; `messages` are its last ones, oldest first.
+
+    `seen` is how many of its messages a model would get now, None where answers are not ours.
+    """
     t = person.texts
     facts = [t("messages-count", count=chat.message_count)]
     if chat.total_tokens:
         facts.append(t("tokens-count", count=chat.total_tokens))
+    sight = []
+    if seen is not None and seen < chat.message_count:
+        sight = ["\n", t("chat-seen", seen=seen, total=chat.message_count)]
     dates = t("chat-dates", created=_day(chat.created_at), updated=_day(chat.updated_at))
     pin = "📌 " if chat.pinned else ""
     parts: list[Text | str] = [
@@ -80,6 +90,7 @@ def chat_screen(
         " · ".join(facts),
         "\n",
         dates,
+        *sight,
         "\n\n",
         Italic(t("chat-open" if chat.is_active else "chat-not-open")),
         "\n\n",
@@ -90,7 +101,9 @@ def chat_screen(
     )
     for message in shown:
         parts += ["\n", *_quoted(message, t)]
-    return Screen.of(Text(*parts), keyboards.chat_keyboard(person, chat))
+    return Screen.of(
+        Text(*parts), keyboards.chat_keyboard(person, chat, answered=seen is not None)
+    )
 
 
 def new_screen(person: Person, previous: ConversationMetadata | None) -> Screen:
@@ -113,6 +126,13 @@ def rename_refusal(texts: Texts, error: InvalidNameError) -> str:
 
 def rename_text_only(texts: Texts) -> str:
     return texts("rename-text-only", limit=USER_NAME_LIMIT)
+
+
+def mode_screen(person: Person, chat: ConversationMetadata) -> Screen:
+    t = person.texts
+    title = t("mode-title", name=display_name(chat, t))
+    content = Text(Bold(title), "\n", t("mode-hint"))
+    return Screen.of(content, keyboards.mode_keyboard(person, chat))
 
 
 def notice_screen(person: Person, notice: str, chat: ConversationMetadata) -> Screen:

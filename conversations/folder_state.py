@@ -74,7 +74,7 @@ class FolderState:
             status = os.stat(f"{self.path}/{conversation_id}.json")  # noqa: PTH116 - asked often
         except FileNotFoundError:
             self.forget(conversation_id)
-            self._mend_pointer()
+            self.mend_pointer()
             return None
         if entry.identity is not None and entry.identity != FileIdentity.of(status):
             self.forget(conversation_id)
@@ -126,7 +126,7 @@ class FolderState:
         if self._index_damaged:
             self.put_aside(self.path / _INDEX)
             self._index_damaged = False
-        self._mend_pointer()
+        self.mend_pointer()
         entries = self.entries.values()
         data = encode_index(self.index, entries, damaged_told=self._damaged_told)
         replace_file(self.path / _INDEX, data)
@@ -135,7 +135,7 @@ class FolderState:
 
     def try_to_write_index(self) -> None:
         """Write the index after what can be read from the chats as well."""
-        self._mend_pointer()
+        self.mend_pointer()
         self._repairs.append(self.write_index)
         self.tidy()
 
@@ -201,7 +201,7 @@ class FolderState:
                 metadata = self.entries[conversation_id].metadata
                 metadata.extra = entry.metadata.extra | metadata.extra
         finish_interrupted(self, listed, newer)
-        self._mend_pointer()
+        self.mend_pointer()
         active = self.entries.get(self.index.last_active_conversation_id or "")
         if active is not None and not self.index.username:
             self.index.username = active.metadata.username
@@ -243,7 +243,7 @@ class FolderState:
         self._damaged_told = max(0, min(told, count))
         self.index.damaged_untold = count - self._damaged_told
 
-    def _mend_pointer(self) -> None:
+    def mend_pointer(self) -> None:
         if self.index.last_active_conversation_id not in self.entries:
             left = sorted((entry.metadata for entry in self.entries.values()), key=newest_first)
             self.index.last_active_conversation_id = left[0].conversation_id if left else None

@@ -125,6 +125,21 @@ class JsonStorage:
             ),
         )
 
+    async def append_to_active(
+        self,
+        fallback: ConversationMetadata,
+        message: ConversationMessage,
+        *,
+        updated_at: str,
+        first_name: str | None = None,
+    ) -> ConversationMetadata:
+        return await self._do(
+            fallback.user_id,
+            lambda folder: folder.append_to_active(
+                fallback, message, updated_at=updated_at, first_name=first_name
+            ),
+        )
+
     async def replace(
         self,
         user_id: int,
@@ -189,12 +204,12 @@ class JsonStorage:
 
     async def _do(self, user_id: int, verb: Callable[[UserFolder], _Result]) -> _Result:
         """Run one verb on a user's folder, alone with it, in a thread."""
-        if self._owner is None:
-            await self.open()
         lock = self._locks.get(user_id)
         if lock is None:
             lock = self._locks[user_id] = asyncio.Lock()
         async with lock:
+            if self._owner is None:  # in here, so that who came first goes first
+                await self.open()
             if self._closed:
                 raise StorageClosedError("the storage is closed")
             # Taken out while it is used: whatever fails, the next verb reads the disk afresh.

@@ -218,15 +218,24 @@ class ConversationManager:
         metadata = self._new_chat(user_id, username, "")
         return await self._storage.create(metadata, unless_active="empty")
 
-    async def ensure_conversation(self, user_id: int, username: str) -> str:
-        """Give the active chat's id; where there is no chat yet, make an empty one.
+    async def add_question(
+        self, user_id: int, username: str, message: ConversationMessage
+    ) -> ConversationMetadata:
+        """Add a question to the active chat, making one where there is none, in one step.
+
+        Sets the message's `search_type` to the chat's mode; gives the chat as it is afterwards.
 
         :raises StorageError: it could not be stored.
         """
         _check(user_id, int, "user_id")
         _check(username, str, "username")
-        metadata = self._new_chat(user_id, username, "")
-        return await self._storage.create(metadata, unless_active="any")
+        _check_message(message)
+        return await self._storage.append_to_active(
+            self._new_chat(user_id, username, ""),
+            message,
+            updated_at=self._clock().isoformat(),
+            first_name=name_from_question(message.text, default="") or None,
+        )
 
     async def get_active_conversation(self, user_id: int) -> ConversationMetadata | None:
         chats = await self.list_conversations(user_id)

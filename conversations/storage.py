@@ -94,6 +94,20 @@ class ConversationStorage(Protocol):
         default one. With `include_deleted` a chat in the trash takes the message as well.
         """
 
+    async def append_to_active(
+        self,
+        fallback: ConversationMetadata,
+        message: ConversationMessage,
+        *,
+        updated_at: str,
+        first_name: str | None = None,
+    ) -> ConversationMetadata:
+        """Add a question to its user's active chat, or to `fallback` where there is no chat yet.
+
+        As `append` in all else; the message's `search_type` is set to the chat's mode. Gives the
+        chat as it is afterwards.
+        """
+
     async def replace(
         self,
         user_id: int,

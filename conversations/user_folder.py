@@ -101,7 +101,7 @@ class UserFolder:
         if not state.has_index():
             state.write_index()  # so that a chat which it does not list was not created wholly
         state.index.username = metadata.username or state.index.username
-        self._add_active(metadata)
+        self._add_active(ChatFile(copy.deepcopy(metadata)))
         state.write_index()
         return metadata.conversation_id
 
@@ -139,14 +139,42 @@ class UserFolder:
             return False
         # A message that is there already is written once more all the same: the call before may
         # have failed between the rename and the sync, and only a new file makes it durable.
-        metadata = chat.metadata
-        if chat.append(message):
-            metadata.updated_at = max(metadata.updated_at, updated_at, key=parse_time)
-        is_first = message.type == "user_question" and metadata.name_source == "default"
-        if is_first and first_name is not None:
-            metadata.name, metadata.name_source = first_name, "question"
+        _add(chat, message, updated_at, first_name)
         self._commit(chat, in_trash=in_trash)
         return True
+
+    def append_to_active(
+        self,
+        fallback: ConversationMetadata,
+        message: ConversationMessage,
+        *,
+        updated_at: str,
+        first_name: str | None,
+    ) -> ConversationMetadata:
+        state = self._state
+        chat = self._active_chat()
+        if chat is None:  # the chat and its first message in one write
+            make_folder(state.path)
+            state.index.username = fallback.username or state.index.username
+            chat = ChatFile(copy.deepcopy(fallback))
+        message.search_type = chat.metadata.mode
+        _add(chat, message, updated_at, first_name)
+        if chat.metadata.conversation_id in state.entries:
+            self._commit(chat)
+        else:
+            self._add_active(chat)
+            state.write_index()
+        return state.hand_out(chat.metadata)
+
+    def _active_chat(self) -> ChatFile | None:
+        """Give the active chat; one whose file is gone is not the active one any more."""
+        while (active := self._state.index.last_active_conversation_id) is not None:
+            chat = self._state.chat(active)
+            if chat is not None:
+                return chat
+            self._state.forget(active)
+            self._state.mend_pointer()
+        return None
 
     def replace(
         self,
@@ -207,7 +235,8 @@ class UserFolder:
         chat.metadata.is_active = conversation_id == state.index.last_active_conversation_id
         self._note_deletion(chat, source, deleted_at)
         if state.entries.keys() == {conversation_id}:
-            self._add_active(successor)  # not in the index yet: without the rename it goes again
+            # Not in the index yet: without the rename it goes again.
+            self._add_active(ChatFile(copy.deepcopy(successor)))
         move_file(source, target)
         state.forget(conversation_id)
         state.try_to_write_index()  # deleted it is; a full disk must not keep anybody from it
@@ -283,10 +312,10 @@ class UserFolder:
         replace_file(path, chat.encode())
         sync_folder(self._trash)
 
-    def _add_active(self, metadata: ConversationMetadata) -> None:
-        """Store an empty chat durably; the pointer follows with the index."""
-        self._state.index.last_active_conversation_id = metadata.conversation_id
-        self._state.write_chat(ChatFile(copy.deepcopy(metadata)))
+    def _add_active(self, chat: ChatFile) -> None:
+        """Store a new chat durably; the pointer follows with the index."""
+        self._state.index.last_active_conversation_id = chat.metadata.conversation_id
+        self._state.write_chat(chat)
         sync_folder(self._state.path)
 
     def _is_untouched(self, conversation_id: str) -> bool:
@@ -319,3 +348,15 @@ class UserFolder:
 def _time_of(path: Path) -> str:
     """When a file was last renamed or written; for a chat whose time of deletion is not noted."""
     return datetime.fromtimestamp(path.stat().st_ctime, UTC).isoformat()
+
+
+def _add(
+    chat: ChatFile, message: ConversationMessage, updated_at: str, first_name: str | None
+) -> None:
+    """Add a message in memory, and what follows from it in the metadata."""
+    metadata = chat.metadata
+    if chat.append(message):
+        metadata.updated_at = max(metadata.updated_at, updated_at, key=parse_time)
+    is_first = message.type == "user_question" and metadata.name_source == "default"
+    if is_first and first_name is not None:
+        metadata.name, metadata.name_source = first_name, "question"

@@ -1,4 +1,4 @@
-"""A real Chromium for the tests that press real buttons; the system's own, nothing is downloaded."""
+"""A real Chromium for the tests that press real buttons; the system's own, not a download."""
 
 from __future__ import annotations
 

@@ -11,17 +11,21 @@ from typing import Any
 
 from aiogram import Bot, Dispatcher
 from aiogram.client.session.base import BaseSession
-from aiogram.exceptions import TelegramBadRequest
+from aiogram.exceptions import TelegramBadRequest, TelegramNotFound
 from aiogram.methods import (
     AnswerCallbackQuery,
     DeleteMessage,
     EditMessageText,
     GetMe,
     SendChatAction,
+    SendDocument,
     SendMessage,
+    SendMessageDraft,
+    SendRichMessage,
+    SetMessageReaction,
     TelegramMethod,
 )
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, Message
+from aiogram.types import BufferedInputFile, InlineKeyboardButton, InlineKeyboardMarkup, Message
 
 BOT_ID = 42
 BOT_USER = {"id": BOT_ID, "is_bot": True, "first_name": "Bot", "username": "test_bot"}
@@ -39,6 +43,7 @@ class FakeTelegram(BaseSession):
         super().__init__()
         self.calls: list[TelegramMethod[Any]] = []
         self.messages: dict[tuple[int, int], dict[str, Any]] = {}
+        self.documents: list[bytes] = []
         self._ids = itertools.count(1000)
         self._refusals: list[tuple[type[TelegramMethod[Any]], Exception, int]] = []
         self._changed = asyncio.Condition()
@@ -109,9 +114,32 @@ class FakeTelegram(BaseSession):
             case DeleteMessage():
                 self.messages.pop((int(method.chat_id), method.message_id), None)
                 return True
-            case AnswerCallbackQuery() | SendChatAction():
+            case SendDocument():
+                return self._send_document(bot, method)
+            case (
+                AnswerCallbackQuery()
+                | SendChatAction()
+                | SendMessageDraft()
+                | SetMessageReaction()
+            ):
                 return True
+            case SendRichMessage():
+                raise TelegramNotFound(method, "Not Found: method not found")
         raise NotImplementedError(type(method).__name__)  # pragma: no cover
+
+    def _send_document(self, bot: Bot, method: SendDocument) -> Message:
+        assert isinstance(method.document, BufferedInputFile)
+        message = {
+            "message_id": next(self._ids),
+            "date": int(NOW.timestamp()),
+            "chat": chat_of(int(method.chat_id)),
+            "from": BOT_USER,
+            "document": {
+                "file_id": "x", "file_unique_id": "x", "file_name": method.document.filename,
+            },
+        }  # fmt: skip
+        self.documents.append(method.document.data)
+        return Message.model_validate(message, context={"bot": bot})
 
     def _send(self, bot: Bot, method: SendMessage) -> Message:
         assert method.text.strip(), "message text is empty"

@@ -54,7 +54,7 @@ def test_dotenv_is_read_and_the_environment_wins(
         ("BOT_TOKEN", "123:sec ret", "BOT_TOKEN takes a token"),
         ("TRASH_DAYS", "soon", "TRASH_DAYS takes how many days deleted chats are kept, 1-3650"),
         ("TRASH_DAYS", "0", "TRASH_DAYS takes"),
-        ("CONTEXT_MESSAGES", "-1", "CONTEXT_MESSAGES takes how many last messages the answerer"
+        ("CONTEXT_MESSAGES", "-1", "CONTEXT_MESSAGES takes how many last messages a model"
          " gets, 1-1000"),
         ("PLAYGROUND_PORT", "70000", "PLAYGROUND_PORT takes a port number, 0-65535;"
          " 0 takes any free one"),

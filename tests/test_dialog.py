@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import (
+    TelegramBadRequest,
     TelegramForbiddenError,
     TelegramNetworkError,
+    TelegramNotFound,
     TelegramRetryAfter,
+    TelegramServerError,
 )
-from aiogram.methods import AnswerCallbackQuery, SendChatAction, SendMessage
+from aiogram.methods import AnswerCallbackQuery, SendMessage
 
 from bot import AnswerError, SimpleAnswerer, Turn, create_router
+from bot.delivery import Delivery
 from conversations import ConversationManager, ConversationMessage, StorageError
 from tests.chats import fill
 from tests.telegram import Client, FakeTelegram, MakeClient
@@ -118,9 +122,11 @@ async def test_echo_is_honest_and_knows_its_chat_only(client: Client) -> None:
     )
 
 
-async def test_typing_is_shown_before_the_answer(client: Client, telegram: FakeTelegram) -> None:
+async def test_an_answer_that_is_there_at_once_comes_in_one_message(
+    client: Client, telegram: FakeTelegram
+) -> None:
     await client.ask("Hello")
-    assert [type(call) for call in telegram.calls] == [SendChatAction, SendMessage]
+    assert [type(call) for call in telegram.calls] == [SendMessage]
 
 
 async def test_forty_questions_at_once_are_all_stored_in_order(
@@ -251,7 +257,7 @@ async def test_shutdown_saves_what_came_and_marks_it(
     assert (answer.text, answer.state, answer.sent_as) == ("answer to one", "partial", "message")
     assert waiting.text == "waiting", "the question that had no answer yet stays"
     await client.send("afterwards")
-    assert client.text.startswith("5 questions are waiting"), "nothing is begun any more"
+    assert client.text.startswith("The bot is being restarted. Your question is saved;")
 
 
 async def test_a_failed_answer_can_be_tried_again(
@@ -296,10 +302,10 @@ async def test_an_empty_answer_is_a_failure(
     assert chat.message_count == 1
 
 
-async def test_a_long_answer_arrives_whole(
+async def test_an_answer_of_a_few_messages_arrives_whole(
     answered_by: MakeBot, manager: ConversationManager, telegram: FakeTelegram
 ) -> None:
-    text = "".join(f"{number} 👍\n" * 7 for number in range(900))
+    text = "".join(f"{number} 👍 words\n\n" for number in range(900)).strip()
 
     async def answer(turns: Sequence[Turn]) -> str:
         return text
@@ -309,9 +315,31 @@ async def test_a_long_answer_arrives_whole(
     [chat] = await manager.list_conversations(1001)
     _, stored = await settled(manager, chat.conversation_id, 2)
     assert stored.text == text
-    assert "".join(telegram.texts_in(1001)) == text
-    assert len(telegram.texts_in(1001)) > 10
+    assert "\n\n".join(telegram.texts_in(1001)) == text
+    assert 1 < len(telegram.texts_in(1001)) <= 4
     assert stored.message_id == 1000
+
+
+async def test_a_long_answer_arrives_whole_as_a_file(
+    answered_by: MakeBot, manager: ConversationManager, telegram: FakeTelegram, folder: Path
+) -> None:
+    text = "# Report\n\n" + "".join(f"Line {number} of **many**.\n\n" for number in range(3000))
+
+    async def answer(turns: Sequence[Turn]) -> str:
+        return text
+
+    client = answered_by(answer)
+    await client.ask("Hello")
+    [chat] = await manager.list_conversations(1001)
+    _, stored = await settled(manager, chat.conversation_id, 2)
+    assert stored.text == text
+    assert telegram.documents == [text.encode()]
+    [preview] = telegram.texts_in(1001)
+    assert preview.startswith("Report\n\nLine 0 of many.")
+    assert len(preview) < 1100
+    assert (stored.sent_as, stored.message_id) == ("file", 1001)
+    assert stored.file_path == f"files/{chat.conversation_id}-1001.md"
+    assert (folder / "user_1001" / stored.file_path).read_text() == text
 
 
 async def test_the_same_update_twice_is_stored_and_answered_once(
@@ -366,7 +394,7 @@ async def test_a_question_of_4096_characters(client: Client, manager: Conversati
 
 async def test_strange_characters_are_kept(client: Client, manager: ConversationManager) -> None:
     question = "a\u2028b\u202ec\ud800d\x00e"
-    assert "a\u2028b\u202ec\ufffdd\x00e" in await client.ask(question)
+    assert "abc\ufffdd e" in await client.ask(question), "shown without what turns text around"
     [chat] = await manager.list_conversations(1001)
     assert (await messages_of(manager, chat.conversation_id))[0].text == question
 
@@ -418,41 +446,67 @@ async def test_an_answer_that_cannot_be_stored_is_shown_all_the_same(
     )
 
 
-async def test_flood_limits_are_waited_for(
-    client: Client,
-    manager: ConversationManager,
-    telegram: FakeTelegram,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Note what would be waited for, and wait for none of it."""
     waited: list[float] = []
 
-    async def sleep(seconds: float) -> None:
+    async def wait(self: Delivery, seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr("bot.delivery.asyncio.sleep", sleep)
-    method = SendMessage(chat_id=1, text="x")
-    telegram.refuse(SendMessage, TelegramRetryAfter(method, "Too Many Requests", 35))
+    monkeypatch.setattr(Delivery, "_wait", wait)
+    return waited
+
+
+METHOD = SendMessage(chat_id=1, text="x")
+
+
+async def test_flood_limits_are_waited_for(
+    client: Client, telegram: FakeTelegram, waits: list[float]
+) -> None:
+    telegram.refuse(SendMessage, TelegramRetryAfter(METHOD, "Too Many Requests", 35))
+    telegram.refuse(SendMessage, TelegramRetryAfter(METHOD, "Too Many Requests", 60))
     await client.send("Hello")
-    await telegram.wait_for(lambda: len(telegram.of(SendMessage)) == 2)
-    assert waited == [35]
+    await telegram.wait_for(lambda: len(telegram.of(SendMessage)) == 3)
+    assert waits == [35, 60]
     assert client.text.startswith("You wrote: Hello")
 
 
 @pytest.mark.parametrize(
     "error",
+    [TelegramNetworkError(METHOD, "down"), TelegramServerError(METHOD, "Bad Gateway")],
+)
+async def test_a_broken_wire_is_tried_again(
+    client: Client, telegram: FakeTelegram, waits: list[float], error: Exception
+) -> None:
+    telegram.refuse(SendMessage, error, times=5)
+    await client.send("Hello")
+    await telegram.wait_for(lambda: len(telegram.of(SendMessage)) == 6)
+    assert waits == [1, 2, 4, 8, 16]
+    assert client.text.startswith("You wrote: Hello")
+
+
+@pytest.mark.parametrize(
+    ("error", "times"),
     [
-        TelegramForbiddenError(SendMessage(chat_id=1, text="x"), "bot was blocked by the user"),
-        TelegramNetworkError(SendMessage(chat_id=1, text="x"), "down"),
-        TelegramRetryAfter(SendMessage(chat_id=1, text="x"), "Too Many Requests", 3600),
+        (TelegramForbiddenError(METHOD, "bot was blocked by the user"), 1),
+        (TelegramNetworkError(METHOD, "down"), 8),
+        (TelegramRetryAfter(METHOD, "Too Many Requests", 3600), 1),
+        (TelegramBadRequest(METHOD, "chat not found"), 1),
+        (TelegramNotFound(METHOD, "Not Found"), 1),
     ],
 )
 async def test_an_answer_that_telegram_does_not_take_is_stored(
-    client: Client, manager: ConversationManager, telegram: FakeTelegram, error: Exception
+    client: Client,
+    manager: ConversationManager,
+    telegram: FakeTelegram,
+    waits: list[float],
+    error: Exception,
+    times: int,
 ) -> None:
-    telegram.refuse(SendChatAction, error)
-    telegram.refuse(SendMessage, error)
+    telegram.refuse(SendMessage, error, times=times)
     await client.send("Hello")
-    await telegram.wait_for(lambda: len(telegram.of(SendMessage)) == 1)
+    await telegram.wait_for(lambda: len(telegram.of(SendMessage)) == times)
     await client.ask("Still there?")
     [chat] = await manager.list_conversations(1001)
     messages = await messages_of(manager, chat.conversation_id)

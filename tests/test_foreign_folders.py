@@ -628,11 +628,11 @@ async def test_files_that_come_and_go_while_we_run_are_noticed(tmp_path: Path) -
 async def test_the_active_file_vanishes_and_a_new_chat_is_wanted(tmp_path: Path) -> None:
     folder = old_folder(tmp_path, "a")
     async with managed(tmp_path) as manager:
-        assert await manager.ensure_conversation(USER, "anna") == "a"
+        assert (await manager.add_question(USER, "anna", question("x"))).conversation_id == "a"
         (folder / "a.json").unlink()
-        fresh = await manager.ensure_conversation(USER, "anna")
-        assert fresh != "a"
-        assert await ids(manager) == {fresh}
+        fresh = await manager.add_question(USER, "anna", question("y"))
+        assert fresh.conversation_id != "a"
+        assert await ids(manager) == {fresh.conversation_id}
 
 
 async def test_an_index_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:

@@ -448,6 +448,12 @@ VERBS: dict[str, Verb] = {
     "create": lambda s: s.create(new_chat("new", minute=40, username="anna_k")),
     "create first": lambda s: s.create(new_chat("new", user_id=7)),
     "append": lambda s: append(s, "a", "appended", 9),
+    "append to the active": lambda s: s.append_to_active(
+        new_chat("never"), question("asked", 9), updated_at=LATER, first_name="Asked"
+    ),
+    "append to the first": lambda s: s.append_to_active(
+        new_chat("new", user_id=7), question("asked", 9), updated_at=LATER, first_name="Asked"
+    ),
     "append to the trash": lambda s: s.append(
         USER, "deleted", answer("late", 9), updated_at=LATER, include_deleted=True
     ),
@@ -491,6 +497,7 @@ async def prepare(root: Path) -> None:
 
 OTHER_USERS = {
     "create first": 7,
+    "append to the first": 7,
     "delete the last": 8,
     "restore for a stand-in": 9,
     "damage told": 10,
@@ -894,3 +901,17 @@ async def test_a_root_where_nothing_may_be_written(
             await storage.create(new_chat("a"))
         monkeypatch.undo()
         await storage.create(new_chat("a"))
+
+
+async def test_who_comes_first_goes_first_also_while_the_folder_is_opened(tmp_path: Path) -> None:
+    storage = JsonStorage(tmp_path)
+    written = [
+        asyncio.create_task(storage.create(new_chat(f"c{user}", user_id=user), unless_active=None))
+        for user in range(1, 21)
+    ]
+    await asyncio.sleep(0)
+    read = [asyncio.create_task(storage.read_index(user)) for user in range(1, 21)]
+    await asyncio.gather(*written)
+    indexes = await asyncio.gather(*read)
+    assert [len(index.conversations) for index in indexes] == [1] * 20
+    await storage.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -93,13 +94,27 @@ async def test_starting_reuses_an_empty_chat(chats: ConversationManager) -> None
     assert await names(chats) == ["New chat", "one"]
 
 
-async def test_ensuring_a_chat_takes_the_active_one(chats: ConversationManager) -> None:
-    chat = await chats.ensure_conversation(USER, "anna")
-    await chats.add_message(USER, chat, question("one"))
-    assert await chats.ensure_conversation(USER, "anna") == chat
-    active = await chats.get_active_conversation(USER)
-    assert active is not None
-    assert (active.conversation_id, active.name, active.username) == (chat, "one", "anna")
+async def test_a_question_goes_to_the_active_chat_or_begins_the_first(
+    chats: ConversationManager,
+) -> None:
+    first = await chats.add_question(USER, "anna", question("one", 1))
+    assert (first.name, first.username, first.message_count, first.is_active) == (
+        "one", "anna", 1, True,
+    )  # fmt: skip
+    await chats.set_mode(USER, first.conversation_id, "deep")
+    asked = question("two", 2)
+    second = await chats.add_question(USER, "anna", asked)
+    assert (second.conversation_id, second.message_count) == (first.conversation_id, 2)
+    assert asked.search_type == "deep"
+    again = await chats.add_question(USER, "anna", asked)
+    assert again.message_count == 2, "the very same question is stored once"
+
+
+async def test_many_first_questions_at_once_share_a_chat(chats: ConversationManager) -> None:
+    asked = [chats.add_question(USER, "anna", question(f"q{n}", n)) for n in range(1, 21)]
+    assert len({chat.conversation_id for chat in await asyncio.gather(*asked)}) == 1
+    [chat] = await chats.list_conversations(USER)
+    assert (chat.message_count, chat.name) == (20, "q1")
 
 
 async def test_one_chat_by_its_id(chats: ConversationManager) -> None:
@@ -235,7 +250,7 @@ async def test_creating_always_raises(tmp_path: Path, raise_errors: bool) -> Non
         for create in (
             manager.create_conversation(USER, "anna", "one"),
             manager.start_conversation(USER, "anna"),
-            manager.ensure_conversation(USER, "anna"),
+            manager.add_question(USER, "anna", question("x")),
         ):
             with pytest.raises(StorageError):
                 await create
@@ -253,7 +268,8 @@ WRONG: dict[str, Call] = {
     "user_id of a new chat": lambda m: m.create_conversation(False, "anna", "x"),
     "username": lambda m: m.create_conversation(USER, None, "x"),  # type: ignore[arg-type]
     "username at start": lambda m: m.start_conversation(USER, None),  # type: ignore[arg-type]
-    "username to ensure": lambda m: m.ensure_conversation(USER, 5),  # type: ignore[arg-type]
+    "username to ask": lambda m: m.add_question(USER, 5, question("x")),  # type: ignore[arg-type]
+    "question to ask": lambda m: m.add_question(USER, "anna", "x"),  # type: ignore[arg-type]
     "first_question": lambda m: m.create_conversation(USER, "anna", b"x"),  # type: ignore[arg-type]
     "conversation_id": lambda m: m.load_conversation(USER, 5),  # type: ignore[arg-type]
     "id to delete": lambda m: m.delete_conversation(USER, None),  # type: ignore[arg-type]

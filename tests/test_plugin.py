@@ -181,6 +181,22 @@ async def test_two_plugins_with_two_managers_in_one_process(
     assert clients[1].text.startswith("💬 2 chats\n")
 
 
+def test_no_filter_of_ours_runs_in_a_thread(manager: ConversationManager) -> None:
+    """aiogram runs a filter that is no coroutine in a thread, and the order is lost."""
+
+    async def answer(turns: Sequence[Turn]) -> str:
+        return "x"
+
+    routers = [create_router(manager, answerer=answer, exclusive=True)]
+    for router in routers:
+        routers += router.sub_routers
+        for observer in router.observers.values():
+            for handler in observer.handlers:
+                assert handler.awaitable, handler.callback
+                assert all(each.awaitable for each in handler.filters or []), handler.callback
+    assert len(routers) > 5
+
+
 async def test_what_nobody_wants_stays_unhandled(
     manager: ConversationManager, bot: Bot, telegram: FakeTelegram
 ) -> None:

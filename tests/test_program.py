@@ -18,10 +18,8 @@ from tests.program import Program
 
 def stored_chats(folder: Path, user_id: int) -> list[dict[str, Any]]:
     """Read what is on the disk, as any JSON reader would."""
-    chats = []
-    for path in (folder / "data" / "conversations" / f"user_{user_id}").glob("*-*.json"):
-        chats.append(json.loads(path.read_text(encoding="utf-8")))
-    return chats
+    paths = (folder / "data" / "conversations" / f"user_{user_id}").glob("*-*.json")
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def labels(message: Message) -> list[str]:
@@ -35,7 +33,7 @@ async def test_the_tour(tmp_path: Path) -> None:
         assert greeting["text"].startswith("👋 Hello!")
         dialog = await ben.dialog()
         assert [command["command"] for command in dialog["bot"]["commands"]] == [
-            "new", "chats", "rename", "delete", "trash", "stop", "help",
+            "new", "chats", "rename", "delete", "trash", "again", "stop", "mode", "help",
         ]  # fmt: skip
         await ben.ask("Where shall we travel?", "You wrote: Where")
         await ben.ask("/new", "What shall we talk about?")
@@ -184,7 +182,7 @@ async def test_a_token_that_telegram_does_not_know(tmp_path: Path) -> None:
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = "http://127.0.0.1:{}".format(runner.addresses[0][1])
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     token = "123456:secret-canary"
     try:
         code, said = await Program(tmp_path, BOT_TOKEN=token, TELEGRAM_API_URL=url).fail()

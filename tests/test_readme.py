@@ -27,7 +27,7 @@ async def test_the_three_lines_and_the_answerer_work(tmp_path: Path, monkeypatch
     embedding, answerer, _ = blocks("python")
     dispatcher = Dispatcher(disable_fsm=True)
     names: dict[str, Any] = {"dispatcher": dispatcher}
-    exec(compile(answerer + embedding, "README.md", "exec"), names)  # noqa: S102
+    exec(compile(answerer + embedding, "README.md", "exec"), names)
     assert [router.name for router in dispatcher.sub_routers] == ["conversations"]
     turn = type("Turn", (), {"role": "user", "text": "hello"})()
     assert await names["answer"]([turn]) == "You said hello, and 1 messages are in this chat."

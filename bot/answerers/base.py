@@ -33,7 +33,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them; None is what it did not tell. `input` includes `cached`."""
+    """Tokens as the provider counted them, None where it did not; `input` includes `cached`."""
 
     input: int | None = None
     output: int | None = None

@@ -11,6 +11,7 @@ from conversations import ConversationManager, ConversationMetadata
 from ..answering import Answering
 from ..callbacks import ChatAction, ChatButton, MenuAction, MenuButton
 from ..keyboards import PAGE_SIZE, display_name
+from ..pastes import Pastes
 from ..person import Person
 from ..screens import SHOWN_MESSAGES, chat_screen, chats_screen, new_screen
 from ..show import Press, show
@@ -78,6 +79,7 @@ async def start_chat(
     person: Person,
     manager: ConversationManager,
     answering: Answering | None,
+    pastes: Pastes,
     press: Press | None,
     command: CommandObject | None = None,
 ) -> None:
@@ -85,7 +87,7 @@ async def start_chat(
     previous = await manager.get_active_conversation(person.user_id)
     created = await manager.start_conversation(person.user_id, person.username)
     if command is not None and command.args and isinstance(event, Message):
-        await ask(event, command.args, person, manager, answering)
+        await ask(event, command.args, person, manager, answering, pastes)
         return
     if previous is not None and previous.conversation_id == created:
         previous = await _latest_other(person, manager, created)
@@ -99,13 +101,15 @@ async def open_chat(
     callback_data: ChatButton,
     person: Person,
     manager: ConversationManager,
+    answering: Answering | None,
     press: Press,
 ) -> None:
     """Open a chat, which is to switch to it."""
     if not await manager.set_active_conversation(person.user_id, callback_data.chat):
         await tell_gone(event, callback_data.chat, person, manager, press)
         return
-    await show_chat(event, callback_data.chat, person, manager, press, toast="chat-switched")
+    chat_id = callback_data.chat
+    await show_chat(event, chat_id, person, manager, answering, press, toast="chat-switched")
 
 
 async def pin_chat(
@@ -113,6 +117,7 @@ async def pin_chat(
     callback_data: ChatButton,
     person: Person,
     manager: ConversationManager,
+    answering: Answering | None,
     press: Press,
 ) -> None:
     pinned = callback_data.action is ChatAction.PIN
@@ -120,7 +125,7 @@ async def pin_chat(
         await tell_gone(event, callback_data.chat, person, manager, press)
         return
     toast = "chat-pinned" if pinned else "chat-unpinned"
-    await show_chat(event, callback_data.chat, person, manager, press, toast=toast)
+    await show_chat(event, callback_data.chat, person, manager, answering, press, toast=toast)
 
 
 async def stay(_event: CallbackQuery, press: Press) -> None:
@@ -132,6 +137,7 @@ async def show_chat(
     conversation_id: str,
     person: Person,
     manager: ConversationManager,
+    answering: Answering | None,
     press: Press | None,
     *,
     toast: str | None = None,
@@ -144,7 +150,8 @@ async def show_chat(
     if press is not None:
         name = display_name(chat, person.texts)
         await press.answer(person.texts(toast, name=name) if toast else None)
-    await show(event, chat_screen(person, chat, messages))
+    seen = await answering.count_seen(chat) if answering is not None else None
+    await show(event, chat_screen(person, chat, messages, seen=seen))
 
 
 async def tell_gone(

@@ -10,6 +10,7 @@ from aiogram.types import CallbackQuery, Message
 
 from conversations import ConversationManager, ConversationMetadata
 
+from ..answering import Answering
 from ..callbacks import ChatAction, ChatButton, MenuAction, MenuButton, stamp_of
 from ..person import Person
 from ..screens import delete_screen, deleted_screen, empty_trash_screen, trash_screen
@@ -83,10 +84,13 @@ async def undo(
     callback_data: ChatButton,
     person: Person,
     manager: ConversationManager,
+    answering: Answering | None,
     press: Press,
 ) -> None:
     activate = callback_data.action is ChatAction.UNDO_ACTIVE
-    await _bring_back(event, callback_data.chat, person, manager, press, activate=activate)
+    await _bring_back(
+        event, callback_data.chat, person, manager, answering, press, activate=activate
+    )
 
 
 async def restore(
@@ -94,9 +98,10 @@ async def restore(
     callback_data: ChatButton,
     person: Person,
     manager: ConversationManager,
+    answering: Answering | None,
     press: Press,
 ) -> None:
-    await _bring_back(event, callback_data.chat, person, manager, press, activate=True)
+    await _bring_back(event, callback_data.chat, person, manager, answering, press, activate=True)
 
 
 async def show_trash(
@@ -143,6 +148,7 @@ async def _bring_back(
     conversation_id: str,
     person: Person,
     manager: ConversationManager,
+    answering: Answering | None,
     press: Press,
     *,
     activate: bool,
@@ -155,7 +161,7 @@ async def _bring_back(
         await tell_gone(event, conversation_id, person, manager, press)
         return
     toast = "restored-toast" if restored else None
-    await show_chat(event, conversation_id, person, manager, press, toast=toast)
+    await show_chat(event, conversation_id, person, manager, answering, press, toast=toast)
 
 
 async def _find_deleted(

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from aiogram import Bot, F, Router
+from dataclasses import replace
+from functools import partial
+
+from aiogram import Bot, Router
 from aiogram.enums import ChatType, ContentType
-from aiogram.filters import Command
-from aiogram.types import CallbackQuery, Message
+from aiogram.types import Message
 
 from conversations import ConversationManager, ConversationMessage, clean_text
 
-from ..answering import Answering, Question, estimate_tokens
-from ..callbacks import ChatAction, ChatButton
+from ..answering import Answering
+from ..finishing import Question, estimate_tokens
+from ..keyboards import regenerate_keyboard
+from ..pastes import HeldPiece, Pastes, join_pieces, looks_cut
 from ..person import Person
-from ..show import Press
+
+_SEARCHED_CHATS = 5  # an edited question is nearly always one of the last
+_SEARCHED_MESSAGES = 100
 
 
 def create_dialog_router(*, exclusive: bool) -> Router:
     """`exclusive`: no other handlers come after ours, so that nothing must be left to them."""
     router = Router(name="conversations.dialog")
-    router.message.register(stop, Command("stop", ignore_case=True))
-    press = router.callback_query.register
-    press(stop_by_button, ChatButton.filter(F.action == ChatAction.STOP))
-    press(answer_again, ChatButton.filter(F.action == ChatAction.AGAIN))
     if exclusive:
-        router.message.register(refuse_command, F.text.startswith("/"), is_for_us)
-    router.message.register(take_question, F.text, ~F.text.startswith("/"), is_for_us)
+        router.message.register(refuse_command, _is_command, is_for_us)
+    router.message.register(take_question, _is_question, is_for_us)
     if exclusive:
         router.message.register(refuse_other_than_text, _is_content, is_for_us)
+    router.edited_message.register(change_question, _is_question, is_for_us)
     return router
 
 
@@ -46,12 +49,9 @@ async def take_question(
     person: Person,
     manager: ConversationManager,
     answering: Answering | None,
+    pastes: Pastes,
 ) -> None:
-    text = message.text or ""
-    mention = await _mention(message, bot) if message.chat.type != ChatType.PRIVATE else None
-    if mention is not None:
-        text = text.replace(mention, "", 1).strip()
-    await ask(message, text, person, manager, answering)
+    await ask(message, await _text_for_us(message, bot), person, manager, answering, pastes)
 
 
 async def ask(
@@ -60,86 +60,63 @@ async def ask(
     person: Person,
     manager: ConversationManager,
     answering: Answering | None,
+    pastes: Pastes,
 ) -> None:
     """Store a question in the active chat, and have it answered there."""
     if not clean_text(text):
         await message.answer(person.texts("empty-text"), parse_mode=None)
         return
-    question = ConversationMessage(
-        timestamp=message.date.isoformat(),
-        message_id=message.message_id,
-        type="user_question",
-        text=text,
-        tokens=estimate_tokens(text),
-        sent_as="message",
-        search_type="fast",
-        tokens_estimated=True,
-    )
-    conversation_id = await _store(question, person, manager)
-    if answering is None:
-        return
-    accepted = answering.submit(
-        Question(
-            bot=_bot_of(message),
-            person=person,
-            conversation_id=conversation_id,
-            message_id=message.message_id,
-            thread_id=message.message_thread_id if message.is_topic_message else None,
+    thread_id = message.message_thread_id if message.is_topic_message else None
+    key = (person.user_id, person.chat_id, thread_id)
+    async with pastes.turn(key):
+        question, conversation_id = await _store(message, text, person, manager, pastes.take(key))
+        if answering is None:
+            return
+        wanted = Question(
+            bot_of(message),
+            person,
+            conversation_id,
+            question.message_id,
+            thread_id,
+            mode=question.search_type or "fast",
         )
-    )
-    if not accepted:
-        refusal = person.texts("queue-full", limit=answering.waiting_limit)
+        if looks_cut(text):
+            submit = partial(answering.submit, wanted)
+            pastes.hold(key, question, conversation_id, submit)
+            return
+        admission = answering.submit(wanted)
+    if admission == "full":
+        refusal = person.texts("queue-full", limit=answering.limits.waiting)
         await message.answer(refusal, parse_mode=None)
+    elif admission == "closed":
+        await message.answer(person.texts("closing"), parse_mode=None)
 
 
-async def stop(
-    message: Message, person: Person, manager: ConversationManager, answering: Answering | None
-) -> None:
-    active = await manager.get_active_conversation_id(person.user_id)
-    if answering is None or active is None or not answering.stop(person.user_id, active):
-        await message.answer(person.texts("nothing-to-stop"), parse_mode=None)
-
-
-async def stop_by_button(
-    _event: CallbackQuery,
-    callback_data: ChatButton,
-    person: Person,
-    answering: Answering | None,
-    press: Press,
-) -> None:
-    stopped = answering is not None and answering.stop(person.user_id, callback_data.chat)
-    await press.answer(person.texts("stopping" if stopped else "nothing-to-stop"))
-
-
-async def answer_again(
-    event: CallbackQuery,
-    callback_data: ChatButton,
+async def change_question(
+    message: Message,
+    bot: Bot,
     person: Person,
     manager: ConversationManager,
     answering: Answering | None,
-    press: Press,
 ) -> None:
-    """Answer the last question of a chat, if it has no answer yet."""
-    last = await manager.get_messages(person.user_id, callback_data.chat, 1)
-    if not last:
-        await press.answer(person.texts("chat-gone"), alert=True)
+    """Store the new text of an edited question, and offer to answer it anew if it is the last."""
+    text = await _text_for_us(message, bot)
+    if not clean_text(text):
         return
-    busy = answering is None or answering.is_busy(person.user_id, callback_data.chat)
-    if busy or last[0].type != "user_question":
-        await press.answer(person.texts("already-answered"))
+    found = await _find_question(message.message_id, person, manager)
+    if found is None:
         return
-    await press.answer()
-    menu = event.message if isinstance(event.message, Message) else None
-    if answering is not None and event.bot is not None:
-        answering.submit(
-            Question(
-                bot=event.bot,
-                person=person,
-                conversation_id=callback_data.chat,
-                message_id=last[0].message_id,
-                thread_id=menu.message_thread_id if menu and menu.is_topic_message else None,
-            )
-        )
+    conversation_id, question, is_last = found
+    if question.text == text:
+        return
+    changed = replace(question, text=text, tokens=estimate_tokens(text), tokens_estimated=True)
+    await manager.replace_message(person.user_id, conversation_id, question, changed)
+    offer = is_last and answering is not None
+    await message.reply(
+        person.texts("edited-noted" if offer else "edited-stored"),
+        parse_mode=None,
+        reply_markup=regenerate_keyboard(person, conversation_id) if offer else None,
+    )
 
 
 async def refuse_command(message: Message, person: Person) -> None:
@@ -151,13 +128,57 @@ async def refuse_other_than_text(message: Message, person: Person) -> None:
 
 
 async def _store(
-    question: ConversationMessage, person: Person, manager: ConversationManager
-) -> str:
-    while True:
-        conversation_id = await manager.ensure_conversation(person.user_id, person.username)
-        if await manager.add_message(person.user_id, conversation_id, question):
-            return conversation_id
-        # Deleted in between; the next round finds another active chat, or makes one.
+    message: Message,
+    text: str,
+    person: Person,
+    manager: ConversationManager,
+    held: HeldPiece | None,
+) -> tuple[ConversationMessage, str]:
+    """Store a question, or put it behind the piece of a paste that it goes on with."""
+    if held is not None:
+        whole = join_pieces(held.question.text, text)
+        joined = replace(held.question, text=whole, tokens=estimate_tokens(whole))
+        if await manager.replace_message(
+            person.user_id, held.conversation_id, held.question, joined
+        ):
+            return joined, held.conversation_id
+    question = ConversationMessage(
+        timestamp=message.date.isoformat(),
+        message_id=message.message_id,
+        type="user_question",
+        text=text,
+        tokens=estimate_tokens(text),
+        sent_as="message",
+        tokens_estimated=True,
+    )
+    chat = await manager.add_question(person.user_id, person.username, question)
+    return question, chat.conversation_id
+
+
+async def _find_question(
+    message_id: int, person: Person, manager: ConversationManager
+) -> tuple[str, ConversationMessage, bool] | None:
+    """Find a question among the latest ones; tell its chat, and whether it is the last there."""
+    chats = await manager.list_conversations(person.user_id)
+    chats.sort(key=lambda chat: not chat.is_active)
+    for chat in chats[:_SEARCHED_CHATS]:
+        messages = await manager.get_messages(
+            person.user_id, chat.conversation_id, _SEARCHED_MESSAGES
+        )
+        questions = [message for message in messages if message.type == "user_question"]
+        for question in questions:
+            if question.message_id == message_id:
+                return chat.conversation_id, question, question is questions[-1]
+    return None
+
+
+async def _text_for_us(message: Message, bot: Bot) -> str:
+    """Give a message's text, without the mention that calls us in a group."""
+    text = message.text or ""
+    if message.chat.type == ChatType.PRIVATE:
+        return text
+    mention = await _mention(message, bot)
+    return text.replace(mention, "", 1).strip() if mention is not None else text
 
 
 async def _mention(message: Message, bot: Bot) -> str | None:
@@ -171,12 +192,24 @@ async def _mention(message: Message, bot: Bot) -> str | None:
     return None
 
 
-def _is_content(message: Message) -> bool:
+# Filters are coroutines throughout: aiogram runs any other one, a magic filter too, in a thread,
+# and what a person sent first would not always be handled first.
+
+
+async def _is_command(message: Message) -> bool:
+    return message.text is not None and message.text.startswith("/")
+
+
+async def _is_question(message: Message) -> bool:
+    return message.text is not None and not message.text.startswith("/")
+
+
+async def _is_content(message: Message) -> bool:
     """Tell what a person sent from what Telegram reports, such as that somebody joined."""
     return message.content_type in _CONTENT
 
 
-def _bot_of(message: Message) -> Bot:
+def bot_of(message: Message) -> Bot:
     if message.bot is None:
         raise RuntimeError("the message came without its bot")
     return message.bot

@@ -28,7 +28,7 @@ def create_renaming_router() -> Router:
     return router
 
 
-def is_reply_to_prompt(message: Message, bot: Bot) -> bool | dict[str, Any]:
+async def is_reply_to_prompt(message: Message, bot: Bot) -> bool | dict[str, Any]:
     """Recognise an answer to our question by the cancel button on it; commands are not names."""
     asked = message.reply_to_message
     if asked is None or asked.from_user is None or asked.from_user.id != bot.id:

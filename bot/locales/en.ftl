@@ -10,6 +10,8 @@ command-chats = Your chats
 command-rename = Rename this chat
 command-delete = Delete this chat
 command-trash = Deleted chats
+command-again = Answer the last question anew
+command-mode = Fast or deep answers
 command-stop = Stop the answer
 command-help = What I can do
 
@@ -27,6 +29,8 @@ help =
     /rename name — rename this chat
     /delete — delete this chat
     /trash — bring back what was deleted
+    /again — answer the last question anew
+    /mode — fast or deep answers in this chat
     /stop — stop the answer
 group-hint = In a group I answer when I am mentioned or replied to.
 
@@ -67,6 +71,11 @@ chat-open = This chat is open: what you write now belongs to it.
 chat-not-open = Another chat is open now.
 chat-empty = Nothing here yet. Write your first question.
 chat-dates = { $created } – { $updated }
+chat-seen =
+    { $total ->
+        [one] The model sees { $seen } of { $total } message.
+       *[other] The model sees { $seen } of { $total } messages.
+    }
 chat-last-messages =
     { $count ->
         [one] The last message:
@@ -81,6 +90,10 @@ button-rename = ✏️ Rename
 button-pin = 📌 Pin
 button-unpin = 📌 Unpin
 button-delete = 🗑 Delete
+button-regenerate = 🔄 Answer anew
+button-fast = ⚡ Fast
+button-deep = 🔬 Deep
+button-chosen = { $label } ✓
 button-back-to = ‹ back to “{ $name }”
 chat-pinned = Pinned
 chat-unpinned = Unpinned
@@ -140,6 +153,23 @@ answer-moved-on = ↩️ In “{ $name }”:
 answer-in-deleted = ↩️ In “{ $name }”, which is deleted by now:
 answer-stopped = ⏹ Stopped.
 answer-interrupted = ⏹ The bot was restarted; the answer ends here.
+answer-length = ✂️ The model's limit ended this answer. Ask it to go on.
+again-kept = The answer that was there stays.
+again-nothing = There is nothing here to answer anew.
+again-busy = An answer is on its way in this chat.
+failed-refused = The model's provider withheld this answer.
+context-cut =
+    { $count ->
+        [one] ℹ️ This chat has grown long: from now on the model sees its last { $count } message only. All of it stays stored.
+       *[other] ℹ️ This chat has grown long: from now on the model sees its last { $count } messages only. All of them stay stored.
+    }
+mode-title = ⚙️ How shall “{ $name }” be answered?
+mode-hint = ⚡ Fast answers at once. 🔬 Deep thinks longer, or asks a stronger model.
+mode-fast = Fast answers
+mode-deep = Deep answers
+edited-noted = ✏️ Your question is changed. Shall I answer it anew?
+edited-stored = ✏️ Your question is changed in the chat.
+button-stop = ⏹ Stop
 answer-not-saved = ⚠️ This answer could not be saved: storage is unavailable.
 button-open-chat = Open “{ $name }”
 button-again = 🔄 Try again
@@ -148,6 +178,7 @@ queue-full =
         [one] Your last question is still waiting for its answer. This one is saved; please ask again a little later.
        *[other] { $limit } questions are waiting for answers here already. This one is saved; please ask again a little later.
     }
+closing = The bot is being restarted. Your question is saved; /again has it answered.
 stopping = Stopping
 nothing-to-stop = Nothing is being answered
 already-answered = This is answered already

@@ -2,6 +2,7 @@
 
 import secrets
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -10,6 +11,7 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiohttp import web
 
 from .bot_api import BotApi, Call
+from .dialogs import PERSONS, Person
 from .faults import Faults
 from .guards import add_security_headers, guard
 from .person_api import PAGE_FOLDER, PersonApi
@@ -29,10 +31,16 @@ class Playground:
     the dialogs are there again after a restart. A Playground is started once.
     """
 
-    def __init__(self, *, port: int = 8080, state_path: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 8080,
+        state_path: Path | None = None,
+        persons: Sequence[Person] = PERSONS,
+    ) -> None:
         self._port = port
         folder = state_path.with_name(f"{state_path.stem}_files") if state_path else None
-        self._world = World(folder=folder, changed=self._changed)
+        self._world = World(persons, folder=folder, changed=self._changed)
         self._state = StateFile(state_path, self._world.to_json) if state_path else None
         self._runner: web.AppRunner | None = None
         self.token = f"{BOT_ID}:{secrets.token_urlsafe(24)}"

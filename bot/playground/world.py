@@ -1,10 +1,10 @@
 """Everything that the playground knows, in one place: the bot, its dialogs, files and updates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from .dialogs import PERSONS, Dialog, Message, Wire
+from .dialogs import Dialog, Message, Person, Wire
 from .errors import BotApiError
 from .files import Files
 from .profile import BotProfile
@@ -16,12 +16,15 @@ _STATE_VERSION: Final = 1
 
 
 class World:
-    def __init__(self, *, folder: Path | None, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, persons: Iterable[Person], *, folder: Path | None, changed: Callable[[], None]
+    ) -> None:
         self._changed = changed
+        self._persons = tuple(persons)
         self.profile = BotProfile()
         self.files = Files(folder, changed)
         self.updates = Updates(changed)
-        self.dialogs = {p.user_id: Dialog(p, self.bot_user()) for p in PERSONS}
+        self.dialogs = {p.user_id: Dialog(p, self.bot_user()) for p in self._persons}
 
     def bot_user(self) -> Wire:
         return {
@@ -92,7 +95,7 @@ class World:
 
     def restore(self, data: dict[str, Any]) -> None:
         """All or nothing: raises ValueError, TypeError, KeyError or AttributeError."""
-        trial = World(folder=None, changed=lambda: None)
+        trial = World(self._persons, folder=None, changed=lambda: None)
         trial._take(data)
         for dialog in trial.dialogs.values():
             trial.view(dialog)

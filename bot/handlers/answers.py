@@ -1,0 +1,153 @@
+"""What a person does to answers: stop them, ask for them anew, choose how they are made."""
+
+from __future__ import annotations
+
+from aiogram import Bot, F, Router
+from aiogram.filters import Command
+from aiogram.types import CallbackQuery, Message, MessageGenerationStopped
+
+from conversations import ConversationManager, ConversationMessage
+
+from ..answerers import Mode
+from ..answering import Answering
+from ..callbacks import ChatAction, ChatButton
+from ..finishing import Question, find_answer
+from ..person import Person
+from ..screens import mode_screen
+from ..show import Press, send
+from .chats import show_chat, tell_gone
+
+
+def create_answers_router(answering: Answering) -> Router:
+    router = Router(name="conversations.answers")
+    router.message.register(stop, Command("stop", ignore_case=True))
+    router.message.register(regenerate_active, Command("again", ignore_case=True))
+    router.message.register(ask_mode, Command("mode", ignore_case=True))
+    press = router.callback_query.register
+    press(stop_by_button, ChatButton.filter(F.action == ChatAction.STOP))
+    press(answer_again, ChatButton.filter(F.action == ChatAction.AGAIN))
+    press(answer_again, ChatButton.filter(F.action == ChatAction.REGENERATE))
+    press(set_mode, ChatButton.filter(F.action.in_({ChatAction.FAST, ChatAction.DEEP})))
+
+    async def stop_draft(event: MessageGenerationStopped) -> None:
+        """Telegram's own stop carries no user: in a private dialog the chat is the user."""
+        answering.stop_draft(event.chat.id, event.draft_id)
+
+    router.stopped_message_generation.register(stop_draft)
+    return router
+
+
+async def stop(
+    message: Message, person: Person, manager: ConversationManager, answering: Answering
+) -> None:
+    active = await manager.get_active_conversation_id(person.user_id)
+    if active is None or not answering.stop(person.user_id, active):
+        await message.answer(person.texts("nothing-to-stop"), parse_mode=None)
+
+
+async def stop_by_button(
+    _event: CallbackQuery,
+    callback_data: ChatButton,
+    person: Person,
+    answering: Answering,
+    press: Press,
+) -> None:
+    stopped = answering.stop(person.user_id, callback_data.chat)
+    await press.answer(person.texts("stopping" if stopped else "nothing-to-stop"))
+
+
+async def regenerate_active(
+    message: Message, bot: Bot, person: Person, manager: ConversationManager, answering: Answering
+) -> None:
+    """`/again`: another answer to the last question of the active chat."""
+    active = await manager.get_active_conversation_id(person.user_id)
+    refusal: str | None = "again-nothing"
+    if active is not None:
+        thread_id = message.message_thread_id if message.is_topic_message else None
+        question = Question(bot, person, active, 0, thread_id)
+        refusal = await _answer_last(question, manager, answering, anew=True)
+    if refusal:
+        await message.answer(person.texts(refusal), parse_mode=None)
+
+
+async def answer_again(
+    event: CallbackQuery,
+    bot: Bot,
+    callback_data: ChatButton,
+    person: Person,
+    manager: ConversationManager,
+    answering: Answering,
+    press: Press,
+) -> None:
+    """Answer a chat's last question: what has no whole answer yet or, if so pressed, anew."""
+    menu = event.message if isinstance(event.message, Message) else None
+    thread_id = menu.message_thread_id if menu and menu.is_topic_message else None
+    question = Question(bot, person, callback_data.chat, 0, thread_id)
+    anew = callback_data.action is ChatAction.REGENERATE
+    refusal = await _answer_last(question, manager, answering, anew=anew)
+    await press.answer(person.texts(refusal) if refusal else None)
+
+
+async def ask_mode(message: Message, person: Person, manager: ConversationManager) -> None:
+    chat = await manager.get_active_conversation(person.user_id)
+    if chat is None:
+        await message.answer(person.texts("no-active-chat"), parse_mode=None)
+    else:
+        await send(message, mode_screen(person, chat))
+
+
+async def set_mode(
+    event: CallbackQuery,
+    callback_data: ChatButton,
+    person: Person,
+    manager: ConversationManager,
+    answering: Answering,
+    press: Press,
+) -> None:
+    deep = callback_data.action is ChatAction.DEEP
+    mode: Mode = "deep" if deep else "fast"
+    if not await manager.set_mode(person.user_id, callback_data.chat, mode):
+        await tell_gone(event, callback_data.chat, person, manager, press)
+        return
+    toast = "mode-deep" if deep else "mode-fast"
+    await show_chat(event, callback_data.chat, person, manager, answering, press, toast=toast)
+
+
+async def _answer_last(
+    place: Question, manager: ConversationManager, answering: Answering, *, anew: bool
+) -> str | None:
+    """Have the last question of a chat answered; give the phrase that says why not."""
+    user_id, chat_id = place.person.user_id, place.conversation_id
+    chat = await manager.get_conversation(user_id, chat_id)
+    if chat is None:
+        return "chat-gone"
+    if answering.is_busy(user_id, chat_id):
+        return "again-busy"
+    question, answer = _last_exchange(await manager.get_messages(user_id, chat_id, 20))
+    if question is None:
+        return "again-nothing"
+    if answer is not None and answer.state is None and not anew:
+        return "already-answered"
+    answering.submit(
+        Question(
+            place.bot,
+            place.person,
+            chat_id,
+            question.message_id,
+            place.thread_id,
+            mode=chat.mode,
+            again=answer is not None,
+        )
+    )
+    return None
+
+
+def _last_exchange(
+    messages: list[ConversationMessage],
+) -> tuple[ConversationMessage | None, ConversationMessage | None]:
+    """Find the last question, and its answer if it has one."""
+    for place in range(len(messages) - 1, -1, -1):
+        question = messages[place]
+        if question.type == "user_question":
+            return question, find_answer(messages[place:], question.message_id)
+    return None, None

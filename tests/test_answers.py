@@ -1,0 +1,353 @@
+"""What a person does to answers: anew, stopped, fast or deep; edits, long pastes, names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from aiogram import Bot, Dispatcher
+from aiogram.methods import SendMessage, SendMessageDraft, SetMessageReaction
+
+from bot import AnswerError, Turn, create_router
+from bot.answerers import AnswerStream, Mode, TextStream
+from bot.context import ContextLimits
+from conversations import ConversationManager, ConversationMessage
+from tests.chats import fill
+from tests.telegram import Client, FakeTelegram
+
+
+class Model:
+    """An answerer under the test's thumb: it answers, names chats, and waits at a gate if told."""
+
+    name = "model"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[list[Turn], Mode]] = []
+        self.titles: list[str | Exception] = []
+        self.failure: AnswerError | None = None
+        self.gated = False
+        self.started = asyncio.Semaphore(0)
+        self.gate = asyncio.Semaphore(0)
+
+    @asynccontextmanager
+    async def answer(self, turns: Sequence[Turn], *, mode: Mode) -> AsyncIterator[AnswerStream]:
+        self.asked.append((list(turns), mode))
+        yield TextStream(self._words(turns[-1].text), model="model")
+
+    async def _words(self, question: str) -> AsyncIterator[str]:
+        yield f"Answer {len(self.asked)} to {question}"
+        self.started.release()
+        if self.gated:
+            await self.gate.acquire()
+        if self.failure is not None:
+            raise self.failure
+        yield "."
+
+    async def name_chat(self, question: str, answer: str) -> str:
+        title = self.titles.pop(0) if self.titles else AnswerError("timeout")
+        if isinstance(title, Exception):
+            raise title
+        return title
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model()
+
+
+@pytest.fixture
+async def dispatcher(
+    manager: ConversationManager, bot: Bot, model: Model
+) -> AsyncIterator[Dispatcher]:
+    dispatcher = Dispatcher(disable_fsm=True)
+    limits = ContextLimits(messages=4)
+    dispatcher.include_router(
+        create_router(manager, answerer=model, context=limits, exclusive=True)
+    )
+    yield dispatcher
+    await dispatcher.emit_shutdown(bot=bot)
+
+
+async def messages_of(manager: ConversationManager) -> list[ConversationMessage]:
+    chat = await manager.get_active_conversation_id(1001)
+    assert chat is not None
+    return await manager.get_messages(1001, chat, 100)
+
+
+async def until(manager: ConversationManager, true: Callable[[list[str]], bool]) -> list[str]:
+    """Wait until the texts of the active chat are as they should be, all noted as sent."""
+    async with asyncio.timeout(10):
+        while True:
+            messages = await messages_of(manager)
+            texts = [message.text for message in messages]
+            if true(texts) and all(message.sent_as for message in messages):
+                return texts
+            await asyncio.sleep(0)
+
+
+async def test_again_replaces_the_last_answer(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    await client.send("/again")
+    assert client.text == "There is nothing here to answer anew."
+    await client.ask("Why?")
+    await until(manager, lambda texts: len(texts) == 2)
+    await client.ask("/again")
+    assert client.text == "Answer 2 to Why?."
+    assert await until(manager, lambda texts: texts[-1].startswith("Answer 2")) == [
+        "Why?", "Answer 2 to Why?.",
+    ]  # fmt: skip
+    assert model.asked[1][0] == [Turn("user", "Why?")], "its own first answer is no context"
+    [chat] = await manager.list_conversations(1001)
+    assert chat.message_count == 2
+
+
+async def test_again_by_button_in_the_chat_screen(
+    client: Client, manager: ConversationManager, telegram: FakeTelegram
+) -> None:
+    await client.ask("Why?")
+    await until(manager, lambda texts: len(texts) == 2)
+    await client.send("/chats")
+    await client.press("Why?")
+    await client.press("🔄 Answer anew")
+    await telegram.wait_for(lambda: client.text == "Answer 2 to Why?.")
+
+
+@pytest.mark.parametrize("failing", [True, False], ids=["failed", "stopped"])
+async def test_the_old_answer_stays_when_the_new_one_is_not_whole(
+    client: Client, manager: ConversationManager, model: Model, failing: bool
+) -> None:
+    await client.ask("Why?")
+    before = await until(manager, lambda texts: len(texts) == 2)
+    model.gated, model.failure = True, AnswerError("overload") if failing else None
+    await client.send("/again")
+    for _ in range(2):
+        await model.started.acquire()
+    if failing:
+        model.gate.release()
+    else:
+        await client.send("/stop")
+    await client.telegram.wait_for(lambda: "The answer that was there stays." in client.text)
+    assert [message.text for message in await messages_of(manager)] == before
+    assert client.labels == ["🔄 Try again"]
+
+
+async def test_a_failure_in_the_middle_keeps_what_came(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    model.failure = AnswerError("network", "reset by peer")
+    assert await client.ask("Why?") == (
+        "Answer 1 to Why?\n\nThe model cannot be reached right now. Your question is saved."
+    )
+    question, partial = await messages_of(manager)
+    assert (partial.text, partial.state) == ("Answer 1 to Why?", "partial")
+    model.failure = None
+    await client.press("Try again")
+    assert await until(manager, lambda texts: texts[-1].startswith("Answer 2")) == [
+        "Why?", "Answer 2 to Why?.",
+    ]  # fmt: skip
+    assert question.text == "Why?"
+
+
+async def test_again_while_an_answer_is_on_its_way(
+    client: Client, model: Model, telegram: FakeTelegram
+) -> None:
+    model.gated = True
+    await client.send("Why?")
+    await model.started.acquire()
+    await client.send("/again")
+    assert client.text == "An answer is on its way in this chat."
+    model.gate.release()
+    await telegram.wait_for(lambda: client.text == "Answer 1 to Why?.")
+
+
+async def test_again_in_a_chat_of_the_old_format(
+    client: Client, manager: ConversationManager
+) -> None:
+    [chat] = await fill(manager, 1001, 1)
+    old = {"timestamp": "2025-01-01T00:00:00", "message_id": 7, "sent_as": "message"}
+    for kind, text in (("user_question", "Old?"), ("bot_answer", "Old.")):
+        message = ConversationMessage.from_dict({**old, "type": kind, "text": text})
+        await manager.add_message(1001, chat, message)
+    await client.ask("/again")
+    assert await until(manager, lambda texts: texts[-1].startswith("Answer 1")) == [
+        "Old?", "Answer 1 to Old?.",
+    ]  # fmt: skip
+
+
+async def test_fast_and_deep_per_chat(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    await client.ask("Why?")
+    await client.send("/mode")
+    assert client.text.startswith("⚙️ How shall “Why?” be answered?")
+    assert client.labels == ["⚡ Fast ✓", "🔬 Deep"]
+    await client.press("🔬 Deep")
+    assert client.toasts[-1] == "Deep answers"
+    assert "🔬 Deep ✓" in client.labels, "the chat screen shows it"
+    await client.ask("And why deeper?")
+    await until(manager, lambda texts: len(texts) == 4)
+    assert [mode for _, mode in model.asked] == ["fast", "deep"]
+    assert [message.search_type for message in await messages_of(manager)] == [
+        "fast", "fast", "deep", "deep",
+    ]  # fmt: skip
+    await client.send("/new Another chat")
+    await client.telegram.wait_for(lambda: len(model.asked) == 3)
+    assert model.asked[2][1] == "fast"
+
+
+async def test_what_the_model_sees_is_shown_and_its_first_cut_told_once(
+    client: Client, manager: ConversationManager
+) -> None:
+    told = []
+    for number in range(1, 5):
+        await client.ask(f"Question {number}")
+        await until(manager, lambda texts: len(texts) == 2 * number)  # noqa: B023
+        told.append("This chat has grown long" in client.text)
+    assert told == [False, False, True, False]
+    await client.send("/chats")
+    await client.press("Question 1")
+    assert "The model sees 4 of 8 messages." in client.text
+
+
+async def test_an_edited_question_is_stored_and_can_be_answered_anew(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    asked = client.message("Wy?")
+    await client.feed(message=asked)
+    await until(manager, lambda texts: len(texts) == 2)
+    await client.feed(edited_message=asked | {"text": "Why?", "edit_date": 1795363200})
+    assert client.text == "✏️ Your question is changed. Shall I answer it anew?"
+    assert [message.text for message in await messages_of(manager)] == ["Why?", "Answer 1 to Wy?."]
+    await client.press("🔄 Answer anew")
+    await until(manager, lambda texts: texts == ["Why?", "Answer 2 to Why?."])
+    shown = len(client.telegram.calls)
+    await client.feed(edited_message=asked | {"text": "Why?", "edit_date": 1795363201})
+    await client.feed(edited_message=asked | {"message_id": 99, "text": "Unknown"})
+    await client.feed(edited_message=asked | {"text": " \n"})
+    assert len(client.telegram.calls) == shown
+    await client.ask("Next?")
+    await until(manager, lambda texts: len(texts) == 4)
+    await client.feed(edited_message=asked | {"text": "Why not?", "edit_date": 1795363202})
+    assert client.text == "✏️ Your question is changed in the chat."
+    assert client.labels == []
+
+
+async def test_a_long_paste_is_one_question(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    pieces = ["a" * 4096, "b" * 4096, "c" * 10]
+    for piece in pieces:
+        await client.send(piece)
+    await client.telegram.wait_for(lambda: len(model.asked) == 1)
+    assert [turn.text for turn in model.asked[0][0]] == ["".join(pieces)]
+    texts = await until(manager, lambda texts: len(texts) == 2)
+    assert texts[0] == "".join(pieces)
+
+
+async def test_a_paste_cut_at_a_line_and_pieces_that_come_at_once(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    await asyncio.gather(client.send("a" * 4050), client.send("b" * 4060), client.send("c"))
+    await until(manager, lambda texts: len(texts) == 2)
+    assert model.asked[0][0][0].text == "a" * 4050 + "\n" + "b" * 4060 + "\nc"
+
+
+async def test_a_long_question_alone_is_answered_after_a_moment(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    await client.send("a" * 4096)
+    assert model.asked == []
+    assert [message.text for message in await messages_of(manager)] == ["a" * 4096], "it is stored"
+    await until(manager, lambda texts: len(texts) == 2)
+
+
+async def test_telegrams_own_stop(
+    client: Client, manager: ConversationManager, model: Model, telegram: FakeTelegram
+) -> None:
+    model.gated = True
+    await client.send("Why?")
+    await telegram.wait_for(lambda: len(telegram.of(SendMessageDraft)) > 0)
+    [draft] = telegram.of(SendMessageDraft)
+    assert (draft.text, draft.can_stop) == ("Answer 1 to Why?", True)
+    chat = {"id": 2002, "type": "private"}
+    await client.feed(stopped_message_generation={"chat": chat, "draft_id": draft.draft_id})
+    await client.feed(stopped_message_generation={"chat": {**chat, "id": 1001}, "draft_id": 99})
+    assert model.gated
+    await client.feed(
+        stopped_message_generation={"chat": {**chat, "id": 1001}, "draft_id": draft.draft_id}
+    )
+    await telegram.wait_for(lambda: "⏹ Stopped." in client.text)
+    assert (await messages_of(manager))[1].state == "partial"
+
+
+async def test_a_waiting_question_shows_that_it_waits(
+    client: Client, model: Model, telegram: FakeTelegram
+) -> None:
+    model.gated = True
+    await client.send("one")
+    await client.send("two")
+    await telegram.wait_for(lambda: len(telegram.of(SetMessageReaction)) == 1)
+    [mark] = telegram.of(SetMessageReaction)
+    assert (mark.message_id, [reaction.emoji for reaction in mark.reaction]) == (2, ["👀"])
+    model.gate.release()
+    await telegram.wait_for(lambda: len(telegram.of(SetMessageReaction)) == 2)
+    assert telegram.of(SetMessageReaction)[1].reaction == []
+    model.gate.release()
+    await telegram.wait_for(lambda: client.text == "Answer 2 to two.")
+
+
+async def test_one_person_gets_three_answers_at_once(
+    client: Client, model: Model, telegram: FakeTelegram
+) -> None:
+    model.gated = True
+    for number in range(4):
+        await client.send(f"/new question {number}")
+    for _ in range(3):
+        await model.started.acquire()
+    assert len(model.asked) == 3
+    model.gate.release()
+    await model.started.acquire()
+    for _ in range(3):
+        model.gate.release()
+    await telegram.wait_for(lambda: len(telegram.of(SendMessage)) == 4)
+
+
+async def test_a_model_names_the_chat_after_its_first_answer(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    model.titles = ["  A fine\nname  ", "never asked for"]
+    await client.ask("Why, oh why?")
+    async with asyncio.timeout(10):
+        while (await manager.list_conversations(1001))[0].name != "A fine name":
+            await asyncio.sleep(0)
+    await client.ask("And now?")
+    await until(manager, lambda texts: len(texts) == 4)
+    assert model.titles == ["never asked for"]
+
+
+@pytest.mark.parametrize("title", ["", "x" * 65, AnswerError("timeout"), RuntimeError("bug")])
+async def test_a_name_that_fails_is_of_no_consequence(
+    client: Client, manager: ConversationManager, model: Model, title: str | Exception
+) -> None:
+    model.titles = [title]
+    await client.ask("Why, oh why?")
+    await until(manager, lambda texts: len(texts) == 2)
+    await client.ask("Still there?")
+    assert (await manager.list_conversations(1001))[0].name == "Why, oh why?"
+
+
+async def test_a_name_that_a_person_chose_is_never_replaced(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    model.titles = ["A model's name"]
+    model.gated = True
+    await client.send("Why?")
+    await model.started.acquire()
+    await client.send("/rename My name")
+    model.gate.release()
+    await until(manager, lambda texts: len(texts) == 2)
+    await client.dispatcher.emit_shutdown(bot=client.bot)
+    assert (await manager.list_conversations(1001))[0].name == "My name"

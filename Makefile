@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types clean
+.PHONY: run test lint types bench clean
 
 run: $(VENV)/run-ready $(if $(MODEL)$(shell grep -s '^MODEL=.' .env),$(VENV)/model-ready)
 	$(BIN)/python -m bot
@@ -17,6 +17,10 @@ lint: $(VENV)/test-ready
 
 types: $(VENV)/test-ready
 	$(BIN)/mypy
+
+bench: $(VENV)/test-ready
+	$(BIN)/python -m tests.benchmarks.first_word
+	$(BIN)/python -m tests.benchmarks.many_users
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -25,7 +25,7 @@ from conversations import (
 from . import keyboards
 from .keyboards import display_name
 from .person import Person
-from .rendering import sendable, utf16_length
+from .rendering import preview, sendable, utf16_length
 from .texts import Texts
 
 SHOWN_MESSAGES = 6
@@ -193,13 +193,17 @@ def empty_trash_screen(person: Person, count: int) -> Screen:
 
 
 def _quoted(message: ConversationMessage, t: Texts) -> list[Text | str]:
-    who = t("chat-you") if message.type == "user_question" else t("chat-bot")
     state = f" {t('chat-partial')}" if message.state == "partial" else ""
-    limit = (
-        _QUOTED if utf16_length(message.text[:_QUOTED]) <= _QUOTED_UNITS else _QUOTED_UNITS // 2
-    )
-    text = shorten(message.text.strip(), limit)
+    if message.type == "user_question":
+        who, text = t("chat-you"), _excerpt(message.text.strip())
+    else:  # an answer as it looked, not its Markdown
+        who, text = t("chat-bot"), preview(message.text, _QUOTED).text
     return [f"{who}{state}:\n", BlockQuote(text)] if text else [f"{who}{state}"]
+
+
+def _excerpt(text: str) -> str:
+    wide = utf16_length(text[:_QUOTED]) > _QUOTED_UNITS
+    return shorten(text, _QUOTED_UNITS // 2 if wide else _QUOTED)
 
 
 def _day(timestamp: str) -> str:

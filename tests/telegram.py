@@ -43,6 +43,7 @@ class FakeTelegram(BaseSession):
         super().__init__()
         self.calls: list[TelegramMethod[Any]] = []
         self.messages: dict[tuple[int, int], dict[str, Any]] = {}
+        self.knows_rich_messages = False
         self.documents: list[bytes] = []
         self._ids = itertools.count(1000)
         self._refusals: list[tuple[type[TelegramMethod[Any]], Exception, int]] = []
@@ -124,21 +125,25 @@ class FakeTelegram(BaseSession):
             ):
                 return True
             case SendRichMessage():
-                raise TelegramNotFound(method, "Not Found: method not found")
+                if not self.knows_rich_messages:
+                    raise TelegramNotFound(method, "Not Found: method not found")
+                return self._message(bot, int(method.chat_id), {"text": "(rich)"})
         raise NotImplementedError(type(method).__name__)  # pragma: no cover
 
     def _send_document(self, bot: Bot, method: SendDocument) -> Message:
         assert isinstance(method.document, BufferedInputFile)
+        file = {"file_id": "x", "file_unique_id": "x", "file_name": method.document.filename}
+        self.documents.append(method.document.data)
+        return self._message(bot, int(method.chat_id), {"document": file})
+
+    def _message(self, bot: Bot, chat_id: int, content: dict[str, Any]) -> Message:
         message = {
             "message_id": next(self._ids),
             "date": int(NOW.timestamp()),
-            "chat": chat_of(int(method.chat_id)),
+            "chat": chat_of(chat_id),
             "from": BOT_USER,
-            "document": {
-                "file_id": "x", "file_unique_id": "x", "file_name": method.document.filename,
-            },
-        }  # fmt: skip
-        self.documents.append(method.document.data)
+            **content,
+        }
         return Message.model_validate(message, context={"bot": bot})
 
     def _send(self, bot: Bot, method: SendMessage) -> Message:

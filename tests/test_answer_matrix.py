@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from aiogram.methods import SendMessage, TelegramMethod
 
 from bot import Turn, create_router
 from bot.answerers import AnswerStream, Mode, TextStream
-from conversations import ConversationManager, ConversationMessage
+from conversations import ConversationManager, ConversationMessage, JsonStorage
 from tests.telegram import PATIENCE, Client, FakeTelegram
 
 QUESTION, BEFORE = "the question", "asked before"
@@ -254,3 +256,46 @@ async def answered(
         )
 
     await client.telegram.wait_for(lambda: ends() >= expected)
+
+
+@pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.__name__)
+async def test_killed_at_any_phase_nothing_is_lost_or_doubled(
+    client: Client,
+    manager: ConversationManager,
+    model: GatedModel,
+    telegram: HeldTelegram,
+    bot: Bot,
+    folder: Path,
+    tmp_path: Path,
+    phase: Phase,
+) -> None:
+    """What a killed process leaves is its folder at that moment; another one goes on from it."""
+    other = await manager.create_conversation(1001, "anna", "Other")
+    asked = await manager.create_conversation(1001, "anna", "Asked")
+    async with asyncio.timeout(PATIENCE):
+        await phase(client, model, telegram)
+    left = tmp_path / "left"
+    shutil.copytree(folder, left, ignore=shutil.ignore_patterns(".lock"))
+    model.open.set()
+    telegram.open.set()
+
+    storage = JsonStorage(left)
+    survivor = ConversationManager(storage, raise_errors=True)
+    assert await survivor.get_active_conversation_id(1001) == asked
+    assert await contents(survivor, other) == []
+    before = [message.text for message in await contents(survivor, asked)]
+    assert before.count(QUESTION) == 1
+    whole = f"{FIRST} on {QUESTION}{REST}"
+    assert before.count(whole) == (phase in {before_it_is_sent, when_it_is_there})
+
+    restarted = Dispatcher(disable_fsm=True)
+    restarted.include_router(create_router(survivor, answerer=GatedModel(), exclusive=True))
+    client.dispatcher, client.telegram = restarted, FakeTelegram()
+    client.bot = Bot("42:TEST", session=client.telegram)
+    client.bot._me = bot._me
+    await client.send("/again")
+    await client.telegram.wait_for(lambda: whole in client.text)
+    await restarted.emit_shutdown(bot=client.bot)
+    after = [message.text for message in await contents(survivor, asked)]
+    assert after.count(QUESTION) == after.count(whole) == 1
+    await storage.close()

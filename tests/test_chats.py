@@ -9,7 +9,7 @@ from aiogram.exceptions import TelegramBadRequest, TelegramNetworkError
 from aiogram.methods import AnswerCallbackQuery, EditMessageText, SendMessage
 
 from bot.callbacks import ChatAction, ChatButton, MenuAction, MenuButton, owner_mark, stamp_of
-from conversations import ConversationManager
+from conversations import ConversationManager, ConversationMessage
 from tests.chats import fill, question
 from tests.telegram import Client, FakeTelegram, MakeClient
 
@@ -68,6 +68,17 @@ async def test_a_chat_shows_its_facts_and_last_six_messages(
     quotes = [e for e in client.screen.entities or [] if e.type == "blockquote"]
     assert len(quotes) == 6
     assert max(quote.length for quote in quotes) <= 420
+
+
+async def test_answers_are_quoted_as_they_looked(
+    client: Client, manager: ConversationManager
+) -> None:
+    [chat] = await fill(manager, 1001, 1)
+    answer = ConversationMessage("2026-01-01", 1, "bot_answer", "**Bold** and `code`\n\n> quote")
+    await manager.add_message(1001, chat, answer)
+    await client.send("/chats")
+    await client.press("Chat 1")
+    assert "Bot:\nBold and code\n\nquote" in client.text
 
 
 async def test_six_messages_of_emoji_fit_into_one_message(

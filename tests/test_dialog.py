@@ -17,7 +17,7 @@ from aiogram.exceptions import (
     TelegramRetryAfter,
     TelegramServerError,
 )
-from aiogram.methods import AnswerCallbackQuery, SendMessage
+from aiogram.methods import AnswerCallbackQuery, SendMessage, SendRichMessage
 
 from bot import AnswerError, SimpleAnswerer, Turn, create_router
 from bot.delivery import Delivery
@@ -26,6 +26,7 @@ from tests.chats import fill
 from tests.telegram import Client, FakeTelegram, MakeClient
 
 MakeBot = Callable[[SimpleAnswerer], Client]
+METHOD = SendMessage(chat_id=1, text="x")
 
 
 @pytest.fixture
@@ -446,6 +447,46 @@ async def test_an_answer_that_cannot_be_stored_is_shown_all_the_same(
     )
 
 
+TABLE = "| a | b |\n|---|---|\n| 1 | 2 |\n\nand **more**"
+
+
+async def test_a_table_goes_out_as_a_rich_message(
+    answered_by: MakeBot, manager: ConversationManager, telegram: FakeTelegram
+) -> None:
+    async def answer(turns: Sequence[Turn]) -> str:
+        return TABLE
+
+    telegram.knows_rich_messages = True
+    client = answered_by(answer)
+    await client.send("Hello")
+    await telegram.wait_for(lambda: bool(telegram.of(SendRichMessage)))
+    [rich] = telegram.of(SendRichMessage)
+    assert "| 1 | 2 |" in rich.rich_message.markdown
+    [chat] = await manager.list_conversations(1001)
+    _, stored = await settled(manager, chat.conversation_id, 2)
+    assert (stored.message_id, stored.sent_as) == (1000, "message")
+    assert telegram.of(SendMessage) == []
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["refused", "unknown"])
+async def test_a_table_that_is_not_taken_goes_out_as_text(
+    answered_by: MakeBot, telegram: FakeTelegram, known: bool
+) -> None:
+    async def answer(turns: Sequence[Turn]) -> str:
+        return TABLE
+
+    telegram.knows_rich_messages = known
+    if known:
+        refusal = TelegramBadRequest(METHOD, "RICH_MESSAGE_TOO_LARGE")
+        telegram.refuse(SendRichMessage, refusal, times=2)
+    client = answered_by(answer)
+    text = await client.ask("Hello")
+    assert "1 | 2" in text
+    assert text.endswith("and more")
+    await client.ask("Hello again")
+    assert len(telegram.of(SendRichMessage)) == (2 if known else 1), "a refusal is for one answer"
+
+
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Note what would be waited for, and wait for none of it."""
@@ -456,9 +497,6 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     monkeypatch.setattr(Delivery, "_wait", wait)
     return waited
-
-
-METHOD = SendMessage(chat_id=1, text="x")
 
 
 async def test_flood_limits_are_waited_for(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.many_users import crowd
+from tests.benchmarks.many_users import crowd
 
 
 async def test_forty_people_ask_at_once(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
     ],
     "drafts flooded": [{"method": "sendMessageDraft", "error": 429, "retry_after": 1}],
     "drafts broken": [{"method": "sendMessageDraft", "drop": True, "times": 50}],
+    "drafts slow": [{"method": "sendMessageDraft", "delay": 0.2, "times": 50}],
+    "drafts failing": [{"method": "sendMessageDraft", "error": 500, "times": 50}],
     "no drafts and no edits": [
         {"method": "sendMessageDraft", "error": 404},
         {"method": "editMessageText", "error": 400, "times": 50},

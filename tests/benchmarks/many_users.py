@@ -1,4 +1,4 @@
-"""Many people at once, over real HTTP; `python -m tests.many_users` prints figures."""
+"""Many people at once, over real HTTP; `python -m tests.benchmarks.many_users` prints figures."""
 
 from __future__ import annotations
 

@@ -138,11 +138,6 @@ def stop_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
     return _single(person, person.texts("button-stop"), ChatAction.STOP, conversation_id)
 
 
-def back_keyboard(person: Person) -> InlineKeyboardMarkup:
-    button = _menu_button(person, person.texts("button-chats"), MenuAction.CHATS)
-    return InlineKeyboardMarkup(inline_keyboard=[[button]])
-
-
 def trash_keyboard(
     person: Person, deleted: Sequence[tuple[ConversationMetadata, int]], page: int
 ) -> InlineKeyboardMarkup:

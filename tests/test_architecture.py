@@ -74,7 +74,11 @@ def hook(event, args):
 sys.addaudithook(hook)
 for module in {modules!r}:
     __import__(module)
-ours = [name for name in opened if "{ROOT}" in str(name) or not str(name).startswith("/")]
+ours = [
+    name for name in map(str, opened)
+    if ("{ROOT}" in name or not name.startswith("/"))
+    and "site-packages" not in name and "__pycache__" not in name
+]
 assert not ours, ours
 """
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)

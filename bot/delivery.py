@@ -12,11 +12,13 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from json import JSONDecodeError
 from typing import Literal, TypeVar
 
 from aiogram import Bot
 from aiogram.exceptions import (
     AiogramError,
+    ClientDecodeError,
     TelegramBadRequest,
     TelegramNetworkError,
     TelegramNotFound,
@@ -27,6 +29,7 @@ from aiogram.types import (
     BufferedInputFile,
     InlineKeyboardMarkup,
     InputRichMessage,
+    LinkPreviewOptions,
     Message,
     MessageEntity,
     ReactionTypeEmoji,
@@ -56,6 +59,8 @@ _MOST_PARTS = 4  # messages; more of them become a preview and a file
 _PAUSES = (1, 2, 4, 8, 16, 32, 32)  # seconds between tries while Telegram cannot be reached
 _LONGEST_WAIT = 120  # seconds that a flood limit may ask for before a message is given up
 _WAITING = "👀"
+# A model's links are many, and a preview of one of them would stand under the whole answer.
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _REFUSALS = (TelegramBadRequest, TelegramNotFound)
 
 
@@ -217,6 +222,7 @@ class Delivery:
                 message_id=message_id,
                 entities=shown.entities,
                 parse_mode=None,
+                link_preview_options=NO_PREVIEW,
                 reply_markup=keyboard,
             )
 
@@ -236,6 +242,7 @@ class Delivery:
                 shown.text,
                 entities=shown.entities,
                 parse_mode=None,
+                link_preview_options=NO_PREVIEW,
                 reply_markup=keyboard,
                 message_thread_id=self._thread_id,
             )
@@ -271,10 +278,14 @@ class Delivery:
                 reason: AiogramError = error
             except (TelegramNetworkError, TelegramServerError) as error:
                 wait, reason = pause, error
-            except AiogramError as error:  # blocked, or sent and not understood: no use to repeat
+            except ClientDecodeError as error:
+                # A proxy's error page is tried again; what we do not understand has been sent.
+                is_page = isinstance(error.original, JSONDecodeError)
+                wait, reason = pause if is_page else None, error
+            except AiogramError as error:  # the person blocked the bot, or the like
                 wait, reason = None, error
             if wait is None or wait > _LONGEST_WAIT or self._hurry.is_set():
-                logger.warning("Telegram did not take a message: %s", reason)
+                logger.warning("Telegram did not take a message: %s", type(reason).__name__)
                 return None
             await self._wait(wait)
         return None

@@ -23,6 +23,7 @@ from aiogram.exceptions import (
 )
 from aiogram.types import InlineKeyboardMarkup
 
+from .delivery import NO_PREVIEW
 from .person import Person
 from .rendering import render_draft
 
@@ -172,7 +173,7 @@ class LiveAnswer:
         except TelegramBadRequest as error:
             self._learn(send, error)
         except AiogramError as error:  # slow or garbled: the next frame carries it all anyway
-            logger.info("a frame of a growing answer was lost: %s", error)
+            logger.info("a frame of a growing answer was lost: %s", type(error).__name__)
         else:
             return True
         return False
@@ -219,6 +220,7 @@ class LiveAnswer:
                 part.text,
                 entities=part.entities,
                 parse_mode=None,
+                link_preview_options=NO_PREVIEW,
                 message_thread_id=self._thread_id,
                 reply_markup=self._stop_keyboard,
             )
@@ -230,6 +232,7 @@ class LiveAnswer:
             message_id=self.placeholder,
             entities=part.entities,
             parse_mode=None,
+            link_preview_options=NO_PREVIEW,
             reply_markup=self._stop_keyboard,
             request_timeout=self._pacing.frame_timeout,
         )

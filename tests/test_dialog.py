@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import (
+    ClientDecodeError,
     TelegramBadRequest,
     TelegramForbiddenError,
     TelegramNetworkError,
@@ -512,7 +513,11 @@ async def test_flood_limits_are_waited_for(
 
 @pytest.mark.parametrize(
     "error",
-    [TelegramNetworkError(METHOD, "down"), TelegramServerError(METHOD, "Bad Gateway")],
+    [
+        TelegramNetworkError(METHOD, "down"),
+        TelegramServerError(METHOD, "Bad Gateway"),
+        ClientDecodeError("no JSON", json.JSONDecodeError("no", "<html>", 0), "<html>"),
+    ],
 )
 async def test_a_broken_wire_is_tried_again(
     client: Client, telegram: FakeTelegram, waits: list[float], error: Exception
@@ -532,6 +537,7 @@ async def test_a_broken_wire_is_tried_again(
         (TelegramRetryAfter(METHOD, "Too Many Requests", 3600), 1),
         (TelegramBadRequest(METHOD, "chat not found"), 1),
         (TelegramNotFound(METHOD, "Not Found"), 1),
+        (ClientDecodeError("sent, but not understood", ValueError(), {}), 1),
     ],
 )
 async def test_an_answer_that_telegram_does_not_take_is_stored(

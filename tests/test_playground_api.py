@@ -17,6 +17,7 @@ from aiogram.types import (
     ForceReply,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    LinkPreviewOptions,
     MenuButtonCommands,
     MessageEntity,
     ReactionTypeEmoji,
@@ -660,3 +661,10 @@ async def test_the_labels_of_a_message(api: Bot, anna: Person) -> None:
     sent = await api.send_message(1001, "x", reply_markup=keyboard)
 
     assert labels(await anna.message(sent.message_id)) == ["Go"]
+
+
+async def test_a_message_without_a_link_preview(api: Bot) -> None:
+    options = LinkPreviewOptions(is_disabled=True)
+    sent = await api.send_message(1001, "https://example.com", link_preview_options=options)
+    assert sent.link_preview_options is not None
+    assert sent.link_preview_options.is_disabled

@@ -106,7 +106,7 @@ async def _add(world: World, dialog: Dialog, content: Wire, **more: Any) -> Wire
 
 def link_preview(method: SendMessage | EditMessageText) -> Wire:
     if options := given(method.link_preview_options):
-        return {"link_preview_options": options.model_dump(mode="json", exclude_none=True)}
+        return {"link_preview_options": options.model_dump(mode="json", exclude_unset=True)}
     hidden = given(method.disable_web_page_preview)
     return {"link_preview_options": {"is_disabled": True}} if hidden else {}
 

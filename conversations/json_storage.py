@@ -7,7 +7,7 @@ import os
 from asyncio import FIRST_COMPLETED
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ from .user_folder import UserFolder
 _Result = TypeVar("_Result")
 
 _LOCK_NAME = ".lock"
+_THREADS = 32
 
 
 class JsonStorage:
@@ -55,6 +56,9 @@ class JsonStorage:
         self._folders: OrderedDict[int, tuple[UserFolder, int]] = OrderedDict()
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._opening = asyncio.Lock()
+        # Of our own: a thread waits for the disk most of its time, so that there may be many, and
+        # nobody else's work waits behind ours. None is started before there is something to do.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="conversations")
         self._owner: FileLock | None = None
         self._running: set[asyncio.Future[Any]] = set()
         self._closed = False
@@ -81,6 +85,7 @@ class JsonStorage:
                 self._owner.release()
                 self._owner = None
         self._folders.clear()
+        self._threads.shutdown(wait=False)
 
     async def read_index(self, user_id: int) -> UserIndex:
         return await self._do(user_id, UserFolder.read_index)
@@ -240,7 +245,9 @@ class JsonStorage:
         done: asyncio.Future[Any] = asyncio.wrap_future(outcome)
         self._running.add(done)
         done.add_done_callback(self._running.discard)
-        hop: asyncio.Future[Any] = asyncio.ensure_future(_settle_in_thread(outcome, function))
+        hop: asyncio.Future[Any] = asyncio.ensure_future(
+            _settle_in_thread(outcome, function, executor=self._threads)
+        )
         cancelled: asyncio.CancelledError | None = None
         while not done.done():
             try:

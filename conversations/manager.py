@@ -314,10 +314,12 @@ class ConversationManager:
         )
 
     async def _list_deleted(self, user_id: int) -> list[ConversationMetadata]:
-        oldest = (self._clock() - self.trash_kept).isoformat()
-        await self._storage.purge(user_id, deleted_before=oldest)
+        oldest = self._clock() - self.trash_kept
         deleted = await self._storage.read_trash(user_id)
-        return sorted(deleted, key=lambda chat: parse_time(chat.deleted_at), reverse=True)
+        kept = [chat for chat in deleted if parse_time(chat.deleted_at) >= oldest]
+        if len(kept) < len(deleted):
+            await self._storage.purge(user_id, deleted_before=oldest.isoformat())
+        return sorted(kept, key=lambda chat: parse_time(chat.deleted_at), reverse=True)
 
     async def _take_damage(self, user_id: int) -> int:
         if not (await self._storage.read_index(user_id)).damaged_untold:

@@ -146,10 +146,10 @@ async def show_chat(
     chat = await manager.get_conversation(person.user_id, conversation_id)
     if chat is None:
         return
-    messages = await manager.get_messages(person.user_id, conversation_id, SHOWN_MESSAGES)
     if press is not None:
         name = display_name(chat, person.texts)
         await press.answer(person.texts(toast, name=name) if toast else None)
+    messages = await manager.get_messages(person.user_id, conversation_id, SHOWN_MESSAGES)
     seen = await answering.count_seen(chat) if answering is not None else None
     await show(event, chat_screen(person, chat, messages, seen=seen))
 

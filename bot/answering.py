@@ -238,6 +238,7 @@ class Answering:
             question.bot,
             question.person,
             draft_id=question.message_id,
+            reply_to=question.replied,
             thread_id=question.thread_id,
             stop_keyboard=stop_keyboard(question.person, question.conversation_id),
             drafts=self._drafts,
@@ -250,6 +251,7 @@ class Answering:
             question.bot,
             question.person,
             question.thread_id,
+            reply_to=question.replied,
             rich=self._rich,
             hurry=self._closing,
         )

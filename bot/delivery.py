@@ -48,7 +48,7 @@ from .rendering import (
     split_text,
     utf16_length,
 )
-from .show import delete_quietly
+from .show import delete_quietly, reply_in_group
 
 logger = logging.getLogger(__name__)
 
@@ -91,12 +91,14 @@ class Delivery:
         person: Person,
         thread_id: int | None,
         *,
+        reply_to: int,
         rich: RichSupport,
         hurry: asyncio.Event,
     ) -> None:
         self._bot = bot
         self._person = person
         self._thread_id = thread_id
+        self._reply = reply_in_group(reply_to, in_private=person.in_private)
         self._rich = rich
         self._hurry = hurry
 
@@ -152,6 +154,7 @@ class Delivery:
                 InputRichMessage(markdown=markdown, skip_entity_detection=True),
                 message_thread_id=self._thread_id,
                 reply_markup=keyboard,
+                reply_parameters=self._reply,
             )
 
         try:
@@ -206,7 +209,7 @@ class Delivery:
                 if message_id is None:  # it must not stay there, growing for ever
                     await delete_quietly(self._bot, self._person.chat_id, placeholder)
             if message_id is None:
-                message_id = await self._send_part(part, buttons)
+                message_id = await self._send_part(part, buttons, is_first=number == 1)
             if message_id is None:
                 return None
             first = first or message_id
@@ -235,7 +238,9 @@ class Delivery:
             return None
         return message_id if edited is not None else None
 
-    async def _send_part(self, part: Part, keyboard: InlineKeyboardMarkup | None) -> int | None:
+    async def _send_part(
+        self, part: Part, keyboard: InlineKeyboardMarkup | None, *, is_first: bool
+    ) -> int | None:
         async def send(shown: Part) -> Message:
             return await self._bot.send_message(
                 self._person.chat_id,
@@ -244,6 +249,7 @@ class Delivery:
                 parse_mode=None,
                 link_preview_options=NO_PREVIEW,
                 reply_markup=keyboard,
+                reply_parameters=self._reply if is_first else None,
                 message_thread_id=self._thread_id,
             )
 

@@ -38,7 +38,8 @@ Ending = Literal["complete", "stopped", "interrupted", "failed"]
 class Question:
     """A stored question that wants its answer, and where in Telegram that goes.
 
-    `again` asks for another answer in the place of the one that is there.
+    `again` asks for another answer in the place of the one that is there; `asked_by` is then the
+    message or menu that did, for the question itself may stand in another dialog.
     """
 
     bot: Bot
@@ -48,6 +49,12 @@ class Question:
     thread_id: int | None = None
     mode: Mode = "fast"
     again: bool = False
+    asked_by: int | None = None
+
+    @property
+    def replied(self) -> int:
+        """The message that the answer refers to."""
+        return self.asked_by or self.message_id
 
 
 @dataclass(frozen=True, slots=True)

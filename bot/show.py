@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from aiogram import Bot
+from aiogram.enums import ChatType
 from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
 from aiogram.types import CallbackQuery, InaccessibleMessage, Message, ReplyParameters
 
@@ -43,16 +44,21 @@ async def show(event: Message | CallbackQuery, screen: Screen) -> None:
 
 async def send(message: Message, screen: Screen) -> None:
     """Answer a message; in a group as a reply, so that it is seen whose menu it is."""
-    reply = None
-    if message.chat.type != "private":
-        reply = ReplyParameters(message_id=message.message_id, allow_sending_without_reply=True)
+    in_private = message.chat.type == ChatType.PRIVATE
     await message.answer(
         screen.text,
         entities=screen.entities,
         parse_mode=None,
         reply_markup=screen.keyboard,
-        reply_parameters=reply,
+        reply_parameters=reply_in_group(message.message_id, in_private=in_private),
     )
+
+
+def reply_in_group(message_id: int, *, in_private: bool) -> ReplyParameters | None:
+    """Have what is sent refer to a message where many people talk; where one does, it is noise."""
+    if in_private:
+        return None
+    return ReplyParameters(message_id=message_id, allow_sending_without_reply=True)
 
 
 async def _send_fresh(callback: CallbackQuery, screen: Screen) -> None:

@@ -26,6 +26,7 @@ from aiogram.types import InlineKeyboardMarkup
 from .delivery import NO_PREVIEW
 from .person import Person
 from .rendering import render_draft
+from .show import reply_in_group
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,9 @@ class DraftSupport:
 class LiveAnswer:
     """Shows one answer while it grows; an asynchronous context, left when the answer has ended.
 
+    `draft_id` is the question's message id, which is unique in its dialog; `reply_to` is the
+    message that a group sees answered.
+
     `placeholder` is the id of the message that was edited, to be turned into the answer; None
     where drafts were shown, which vanish by themselves.
     """
@@ -82,6 +86,7 @@ class LiveAnswer:
         person: Person,
         *,
         draft_id: int,
+        reply_to: int,
         thread_id: int | None,
         stop_keyboard: InlineKeyboardMarkup,
         drafts: DraftSupport,
@@ -92,6 +97,7 @@ class LiveAnswer:
         self._bot = bot
         self._person = person
         self._draft_id = draft_id
+        self._reply = reply_in_group(reply_to, in_private=person.in_private)
         self._thread_id = thread_id
         self._stop_keyboard = stop_keyboard
         self._drafts = drafts
@@ -223,6 +229,7 @@ class LiveAnswer:
                 link_preview_options=NO_PREVIEW,
                 message_thread_id=self._thread_id,
                 reply_markup=self._stop_keyboard,
+                reply_parameters=self._reply,
             )
             self.placeholder, self._shown = message.message_id, text
             return

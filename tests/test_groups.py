@@ -52,6 +52,7 @@ async def test_the_bot_answers_only_when_it_is_spoken_to(
     await person.send("@foo @test_bot what is up?", entities=mention)
     await telegram.wait_for(lambda: len(telegram.of(SendMessage)) == 1)
     assert person.text.startswith("You wrote: @foo  what is up?")
+    assert telegram.of(SendMessage)[0].reply_parameters.message_id == 4, "its question"
     bots = {"message_id": 9, "date": 1, "chat": {"id": GROUP, "type": "supergroup"}}
     await person.send("And now?", reply_to_message={**bots, "from": BOT_USER, "text": "x"})
     await telegram.wait_for(lambda: len(telegram.of(SendMessage)) == 2)

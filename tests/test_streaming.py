@@ -50,7 +50,7 @@ class Show:
 
     def live(self, pacing: Pacing = QUICK) -> LiveAnswer:
         return LiveAnswer(
-            self._bot, self._person, draft_id=7, thread_id=None, stop_keyboard=STOP,
+            self._bot, self._person, draft_id=7, reply_to=7, thread_id=None, stop_keyboard=STOP,
             drafts=self.drafts, pacing=pacing, on_blocked=self._block,
         )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiogram import Bot, F, Router
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Message, MessageGenerationStopped
@@ -64,7 +66,7 @@ async def regenerate_active(
     refusal: str | None = "again-nothing"
     if active is not None:
         thread_id = message.message_thread_id if message.is_topic_message else None
-        question = Question(bot, person, active, 0, thread_id)
+        question = Question(bot, person, active, 0, thread_id, asked_by=message.message_id)
         refusal = await _answer_last(question, manager, answering, anew=True)
     if refusal:
         await message.answer(person.texts(refusal), parse_mode=None)
@@ -82,7 +84,8 @@ async def answer_again(
     """Answer a chat's last question: what has no whole answer yet or, if so pressed, anew."""
     menu = event.message if isinstance(event.message, Message) else None
     thread_id = menu.message_thread_id if menu and menu.is_topic_message else None
-    question = Question(bot, person, callback_data.chat, 0, thread_id)
+    asked_by = event.message.message_id if event.message else None
+    question = Question(bot, person, callback_data.chat, 0, thread_id, asked_by=asked_by)
     anew = callback_data.action is ChatAction.REGENERATE
     refusal = await _answer_last(question, manager, answering, anew=anew)
     await press.answer(person.texts(refusal) if refusal else None)
@@ -116,7 +119,7 @@ async def set_mode(
 async def _answer_last(
     place: Question, manager: ConversationManager, answering: Answering, *, anew: bool
 ) -> str | None:
-    """Have the last question of a chat answered; give the phrase that says why not."""
+    """Have the last question of a chat answered, and say so at `place`; else say why not."""
     user_id, chat_id = place.person.user_id, place.conversation_id
     chat = await manager.get_conversation(user_id, chat_id)
     if chat is None:
@@ -128,18 +131,9 @@ async def _answer_last(
         return "again-nothing"
     if answer is not None and answer.state is None and not anew:
         return "already-answered"
-    answering.submit(
-        Question(
-            place.bot,
-            place.person,
-            chat_id,
-            question.message_id,
-            place.thread_id,
-            mode=chat.mode,
-            again=answer is not None,
-        )
-    )
-    return None
+    again = answer is not None
+    wanted = replace(place, message_id=question.message_id, mode=chat.mode, again=again)
+    return "closing" if answering.submit(wanted) == "closed" else None
 
 
 def _last_exchange(

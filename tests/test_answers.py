@@ -255,6 +255,17 @@ async def test_a_paste_cut_at_a_line_and_pieces_that_come_at_once(
     assert model.asked[0][0][0].text == "a" * 4050 + "\n" + "b" * 4060 + "\nc"
 
 
+async def test_a_command_does_not_go_on_with_a_paste(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    await client.send("a" * 4096)
+    await client.send("/new Something else")
+    await client.telegram.wait_for(lambda: len(model.asked) == 2)
+    asked = {turns[0].text for turns, _ in model.asked}
+    assert asked == {"a" * 4096, "Something else"}
+    assert len(await manager.list_conversations(1001)) == 2
+
+
 async def test_a_long_question_alone_is_answered_after_a_moment(
     client: Client, manager: ConversationManager, model: Model
 ) -> None:

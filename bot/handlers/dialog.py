@@ -69,7 +69,9 @@ async def ask(
     thread_id = message.message_thread_id if message.is_topic_message else None
     key = (person.user_id, person.chat_id, thread_id)
     async with pastes.turn(key):
-        question, conversation_id = await _store(message, text, person, manager, pastes.take(key))
+        # A command goes on with nothing: what is held is answered by itself, in its own chat.
+        held = None if await _is_command(message) else pastes.take(key)
+        question, conversation_id = await _store(message, text, person, manager, held)
         if answering is None:
             return
         wanted = Question(

@@ -12,10 +12,15 @@ from aiogram.methods import SendMessage, SendMessageDraft, SetMessageReaction
 
 from bot import AnswerError, Turn, create_router
 from bot.answerers import AnswerStream, Mode, TextStream
+from bot.answering import Answering, AnsweringLimits
+from bot.callbacks import ChatAction, ChatButton, owner_mark
 from bot.context import ContextLimits
+from bot.finishing import Question
+from bot.person import Person
+from bot.texts import Languages
 from conversations import ConversationManager, ConversationMessage
 from tests.chats import fill
-from tests.telegram import Client, FakeTelegram
+from tests.telegram import Client, FakeTelegram, MakeClient
 
 
 class Model:
@@ -292,6 +297,46 @@ async def test_telegrams_own_stop(
     )
     await telegram.wait_for(lambda: "⏹ Stopped." in client.text)
     assert (await messages_of(manager))[1].state == "partial"
+
+
+async def test_the_stop_button_of_a_group(
+    make_client: MakeClient, manager: ConversationManager, model: Model, telegram: FakeTelegram
+) -> None:
+    model.gated = True
+    person, other = make_client(1001, chat_id=-100), make_client(2002, chat_id=-100)
+    await person.send("/new Why?")
+    await telegram.wait_for(lambda: person.text == "Answer 1 to Why?")
+    growing = person.screen
+    await other.press("⏹ Stop", growing)
+    assert other.toasts == ["This is somebody else's menu. /chats shows yours."]
+    await person.press("⏹ Stop", growing)
+    assert person.toasts[-1] == "Stopping"
+    await telegram.wait_for(lambda: "⏹ Stopped." in person.text)
+    assert person.screen.message_id == growing.message_id, "it grew into its end"
+    assert person.labels == ["🔄 Try again"]
+    await until(manager, lambda texts: texts == ["Why?", "Answer 1 to Why?"])
+    stop = ChatButton(action=ChatAction.STOP, chat="x", owner=owner_mark(1001, -100))
+    await person.press_data(stop.pack())
+    assert person.toasts[-1] == "Nothing is being answered"
+
+
+async def test_so_many_answers_run_in_all(
+    manager: ConversationManager, bot: Bot, model: Model
+) -> None:
+    answering = Answering(manager, model, limits=AnsweringLimits(in_all=2))
+    model.gated = True
+    for user_id in (1, 2, 3):
+        question = ConversationMessage("2026-01-01", 1, "user_question", "Why?")
+        chat = await manager.add_question(user_id, "x", question)
+        person = Person(user_id, "x", user_id, Languages().choose("en"))
+        assert answering.submit(Question(bot, person, chat.conversation_id, 1)) == "started"
+    for _ in range(2):
+        await model.started.acquire()
+    assert len(model.asked) == 2
+    model.gate.release()
+    await model.started.acquire()
+    await answering.close()
+    assert len(model.asked) == 3
 
 
 async def test_a_waiting_question_shows_that_it_waits(

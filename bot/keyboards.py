@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from aiogram.enums import ButtonStyle
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
@@ -17,6 +18,7 @@ PAGE_SIZE = 8
 _LABEL_NAME = 30  # characters, as many as an automatic name has; phones cut at 30-40
 
 Rows = list[list[InlineKeyboardButton]]
+_Item = TypeVar("_Item")
 
 
 def display_name(chat: ConversationMetadata, texts: Texts) -> str:
@@ -30,8 +32,12 @@ def chats_keyboard(
     person: Person, chats: Sequence[ConversationMetadata], page: int, deleted: int
 ) -> InlineKeyboardMarkup:
     t = person.texts
-    rows = [[_chat_button(person, _chat_label(chat, t), ChatAction.OPEN, chat)] for chat in chats]
-    rows = _page_of_rows(person, rows, page, MenuAction.CHATS)
+    page = _within(page, len(chats))
+    rows = [
+        [_chat_button(person, _chat_label(chat, t), ChatAction.OPEN, chat)]
+        for chat in _page_of(chats, page)
+    ]
+    rows += _turning_rows(person, len(chats), page, MenuAction.CHATS)
     rows.append([_menu_button(person, t("button-new"), MenuAction.NEW)])
     if deleted:
         label = t("button-trash", count=deleted)
@@ -144,10 +150,11 @@ def trash_keyboard(
     """`deleted` holds the chats with the days that each still has."""
     t = person.texts
     rows = []
-    for chat, days in deleted:
+    page = _within(page, len(deleted))
+    for chat, days in _page_of(deleted, page):
         label = t("trash-row", name=shorten(display_name(chat, t), _LABEL_NAME), days=days)
         rows.append([_chat_button(person, label, ChatAction.RESTORE, chat)])
-    rows = _page_of_rows(person, rows, page, MenuAction.TRASH)
+    rows += _turning_rows(person, len(deleted), page, MenuAction.TRASH)
     if deleted:
         label = t("button-empty-trash")
         rows.append([_menu_button(person, label, MenuAction.ASK_EMPTY_TRASH, danger=True)])
@@ -173,13 +180,20 @@ def _chat_label(chat: ConversationMetadata, t: Texts) -> str:
     return f"{marks}{shorten(display_name(chat, t), _LABEL_NAME)} · {chat.message_count}"
 
 
-def _page_of_rows(person: Person, rows: Rows, page: int, action: MenuAction) -> Rows:
-    """Cut one page out of all rows, and add the row that turns the pages."""
-    pages = pages_of(len(rows))
-    page = min(max(page, 0), pages - 1)
-    shown = rows[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
+def _within(page: int, count: int) -> int:
+    """Give the page that is there: buttons of old menus may name another one."""
+    return min(max(page, 0), pages_of(count) - 1)
+
+
+def _page_of(items: Sequence[_Item], page: int) -> Sequence[_Item]:
+    return items[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
+
+
+def _turning_rows(person: Person, count: int, page: int, action: MenuAction) -> Rows:
+    """Make the row that turns the pages, where there is more than one."""
+    pages = pages_of(count)
     if pages == 1:
-        return shown
+        return []
     t = person.texts
     number = t("button-page", page=page + 1, pages=pages)
     turning = [_menu_button(person, number, MenuAction.STAY, page=page)]
@@ -187,7 +201,7 @@ def _page_of_rows(person: Person, rows: Rows, page: int, action: MenuAction) -> 
         turning.insert(0, _menu_button(person, t("button-previous"), action, page=page - 1))
     if page < pages - 1:
         turning.append(_menu_button(person, t("button-next"), action, page=page + 1))
-    return [*shown, turning]
+    return [turning]
 
 
 def _single(

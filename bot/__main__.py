@@ -122,7 +122,8 @@ async def _make_bot(settings: Settings, opened: AsyncExitStack) -> Bot:
         url = settings.telegram_api_url
         api = TelegramAPIServer.from_base(str(url)) if url else PRODUCTION
         return Bot(settings.bot_token.get_secret_value(), session=ResilientSession(api=api))
-    state = settings.conversations_dir.parent / "playground" / "state.json"
+    chats = settings.conversations_dir
+    state = chats.with_name(f"{chats.name}-playground") / "state.json"  # what Telegram would keep
     playground = Playground(port=settings.playground_port, state_path=state)
     try:
         await playground.start()

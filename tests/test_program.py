@@ -128,6 +128,8 @@ async def test_bad_input_over_the_wire(tmp_path: Path) -> None:
 async def test_files_are_for_the_owner_alone(tmp_path: Path) -> None:
     async with Program(tmp_path) as program, Person(program.url, 1002) as ben:
         await ben.ask("Hello", "You wrote")
+    state = tmp_path / "data" / "conversations-playground" / "state.json"
+    assert state.stat().st_mode & 0o777 == 0o600
     root = tmp_path / "data" / "conversations"
     assert root.stat().st_mode & 0o777 == 0o700
     for path in root.rglob("*"):

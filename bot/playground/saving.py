@@ -74,8 +74,9 @@ class StateFile:
             logger.exception("the playground's dialogs could not be saved to %s", self._path)
 
     def _replace(self, text: str) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = self._path.with_name(f"{self._path.name}.tmp")
+        temporary.touch(mode=0o600)  # what people write is for the owner of the files alone
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(self._path)
 

@@ -198,15 +198,11 @@ class Finisher:
     async def _find(self, question: Question) -> ConversationMetadata | None:
         user_id = question.person.user_id
         try:
-            chat = await self._manager.get_conversation(user_id, question.conversation_id)
-            if chat is not None:
-                return chat
-            deleted = await self._manager.list_deleted(user_id)
+            return await self._manager.get_conversation(
+                user_id, question.conversation_id
+            ) or await self._manager.get_deleted_conversation(user_id, question.conversation_id)
         except StorageError:
             return None
-        return next(
-            (chat for chat in deleted if chat.conversation_id == question.conversation_id), None
-        )
 
     def _wants_name(self, answer: FinishedAnswer) -> bool:
         first = len(answer.context.turns) == 1 and not answer.question.again

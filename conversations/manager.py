@@ -245,8 +245,13 @@ class ConversationManager:
         self, user_id: int, conversation_id: str
     ) -> ConversationMetadata | None:
         """Give a chat's metadata without reading its messages."""
-        chats = await self.list_conversations(user_id)
-        return next((chat for chat in chats if chat.conversation_id == conversation_id), None)
+        return _by_id(await self.list_conversations(user_id), conversation_id)
+
+    async def get_deleted_conversation(
+        self, user_id: int, conversation_id: str
+    ) -> ConversationMetadata | None:
+        """Give the metadata of a chat in the trash."""
+        return _by_id(await self.list_deleted(user_id), conversation_id)
 
     async def replace_message(
         self,
@@ -362,6 +367,10 @@ def _check_message(message: ConversationMessage) -> None:
         _check(getattr(message, name), str, f"message.{name}")
     for name in ("message_id", "tokens"):
         _check(getattr(message, name), int, f"message.{name}")
+
+
+def _by_id(chats: list[ConversationMetadata], conversation_id: str) -> ConversationMetadata | None:
+    return next((chat for chat in chats if chat.conversation_id == conversation_id), None)
 
 
 def _is_found(user_id: int, conversation_id: str) -> bool:

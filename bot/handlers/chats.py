@@ -162,10 +162,23 @@ async def tell_gone(
     press: Press,
 ) -> None:
     """Say that a chat is not there (any more), and show those that are."""
-    deleted = await manager.list_deleted(person.user_id)
-    known = any(chat.conversation_id == conversation_id for chat in deleted)
-    await press.answer(person.texts("chat-gone" if known else "chat-unknown"), alert=True)
+    deleted = await manager.get_deleted_conversation(person.user_id, conversation_id)
+    await press.answer(person.texts("chat-gone" if deleted else "chat-unknown"), alert=True)
     await show_list(event, person, manager)
+
+
+async def find_or_tell(
+    event: CallbackQuery,
+    conversation_id: str,
+    person: Person,
+    manager: ConversationManager,
+    press: Press,
+) -> ConversationMetadata | None:
+    """Give the chat of a button; where it is gone, the person is told."""
+    chat = await manager.get_conversation(person.user_id, conversation_id)
+    if chat is None:
+        await tell_gone(event, conversation_id, person, manager, press)
+    return chat
 
 
 async def _latest_other(

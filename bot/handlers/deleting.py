@@ -8,7 +8,7 @@ from aiogram import F, Router
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Message
 
-from conversations import ConversationManager, ConversationMetadata
+from conversations import ConversationManager
 
 from ..answering import Answering
 from ..callbacks import ChatAction, ChatButton, MenuAction, MenuButton, stamp_of
@@ -70,7 +70,7 @@ async def delete_chat(
     if chat is not None:
         await manager.delete_conversation(person.user_id, chat.conversation_id)
     else:  # pressed twice: show once more what the first press did
-        chat = await _find_deleted(person, manager, callback_data.chat)
+        chat = await manager.get_deleted_conversation(person.user_id, callback_data.chat)
     if chat is None:
         await tell_gone(event, callback_data.chat, person, manager, press)
         return
@@ -162,10 +162,3 @@ async def _bring_back(
         return
     toast = "restored-toast" if restored else None
     await show_chat(event, conversation_id, person, manager, answering, press, toast=toast)
-
-
-async def _find_deleted(
-    person: Person, manager: ConversationManager, conversation_id: str
-) -> ConversationMetadata | None:
-    deleted = await manager.list_deleted(person.user_id)
-    return next((chat for chat in deleted if chat.conversation_id == conversation_id), None)

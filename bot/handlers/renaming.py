@@ -15,7 +15,7 @@ from ..keyboards import display_name
 from ..person import Person
 from ..screens import notice_screen, rename_refusal, rename_screen, rename_text_only
 from ..show import Press, delete_quietly, send, show
-from .chats import tell_gone
+from .chats import find_or_tell
 
 
 def create_renaming_router() -> Router:
@@ -46,9 +46,8 @@ async def ask_name(
     manager: ConversationManager,
     press: Press,
 ) -> None:
-    chat = await manager.get_conversation(person.user_id, callback_data.chat)
+    chat = await find_or_tell(event, callback_data.chat, person, manager, press)
     if chat is None:
-        await tell_gone(event, callback_data.chat, person, manager, press)
         return
     await press.answer()
     if isinstance(event.message, Message):
@@ -99,9 +98,8 @@ async def cancel(
     manager: ConversationManager,
     press: Press,
 ) -> None:
-    chat = await manager.get_conversation(person.user_id, callback_data.chat)
+    chat = await find_or_tell(event, callback_data.chat, person, manager, press)
     if chat is None:
-        await tell_gone(event, callback_data.chat, person, manager, press)
         return
     await press.answer()
     notice = person.texts("rename-cancelled", name=display_name(chat, person.texts))

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from .errors import PersonError
 
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _SECURITY_HEADERS: Final = (
     (
@@ -21,7 +21,7 @@ _SECURITY_HEADERS: Final = (
 
 
 @web.middleware
-async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuses foreign hosts (DNS rebinding), foreign origins, and forms that pose as JSON."""
     port = _own_port(request)
     hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}

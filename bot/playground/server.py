@@ -13,7 +13,7 @@ from aiohttp import web
 from .bot_api import BotApi, Call
 from .dialogs import PERSONS, Person
 from .faults import Faults
-from .guards import add_security_headers, guard
+from .guards import Handler, add_security_headers, guard
 from .person_api import PAGE_FOLDER, PersonApi
 from .saving import StateFile
 from .world import BOT_ID, World
@@ -103,12 +103,26 @@ class Playground:
         await self.close()
 
     def _application(self) -> web.Application:
-        application = web.Application(middlewares=[guard], client_max_size=_MAX_REQUEST_BYTES)
+        application = web.Application(
+            middlewares=[guard, self._keep], client_max_size=_MAX_REQUEST_BYTES
+        )
         application.on_response_prepare.append(add_security_headers)
         application.add_routes(self._bot_api.routes())
         application.add_routes(PersonApi(self._world).routes())
         application.router.add_static("/page", PAGE_FOLDER)
         return application
+
+    @web.middleware
+    async def _keep(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Says that a person's action is done, or hands an update over, only when it is saved.
+
+        So a killed playground never gives the same ids twice.
+        """
+        response = await handler(request)
+        is_action = request.method == "POST" and request.path.startswith("/person/")
+        if self._state is not None and (is_action or request.path.endswith("/getUpdates")):
+            await self._state.saved()
+        return response
 
     async def _load(self) -> None:
         if self._state is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -13,7 +14,6 @@ logger = logging.getLogger(__name__)
 
 Update = dict[str, Any]
 
-_FIRST_UPDATE_ID: Final = 100_000_001
 _MAX_PENDING: Final = 1000
 _MAX_LIMIT: Final = 100
 _MAX_TIMEOUT: Final = 50
@@ -30,7 +30,7 @@ class Updates:
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
         self._pending: deque[Update] = deque()
-        self._next_id = _FIRST_UPDATE_ID
+        self._next_id = int(time.time())  # so that a new playground does not repeat an old one's
         self._poll: asyncio.Future[bool] | None = None
         self._closed = False
         self.allowed: list[str] = []

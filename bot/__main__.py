@@ -24,6 +24,7 @@ from .answerers import Answerer
 from .answerers.echo import EchoAnswerer
 from .commands import register_commands
 from .context import ContextLimits
+from .inbox import Inbox
 from .playground import Playground
 from .polling import ResilientSession, poll, stop_on_signals
 from .router import create_router
@@ -75,9 +76,10 @@ async def run(settings: Settings) -> None:
                 exclusive=True,
             )
         )
+        inbox = await _open_inbox(settings, bot, opened)
         logger.info("%s answers", answerer.name)
         await _introduce(bot)
-        await _poll(dispatcher, bot, stopping)
+        await _poll(dispatcher, bot, inbox, stopping)
     logger.info("stopped; everything is saved")
 
 
@@ -137,6 +139,17 @@ async def _make_bot(settings: Settings, opened: AsyncExitStack) -> Bot:
     return Bot(playground.token, session=ResilientSession(api=playground.api))
 
 
+async def _open_inbox(settings: Settings, bot: Bot, opened: AsyncExitStack) -> Inbox:
+    """Open the bot's own: another bot in the same folder must not handle what was sent to it."""
+    inbox = Inbox(settings.conversations_dir / f"inbox-{bot.id}.jsonl")
+    opened.push_async_callback(inbox.close)
+    try:
+        await inbox.open()
+    except OSError as error:
+        raise StartError(f"CONVERSATIONS_DIR: {error}") from error
+    return inbox
+
+
 async def _introduce(bot: Bot) -> None:
     """Register commands and descriptions; the bot is of use without them too."""
     try:
@@ -145,9 +158,9 @@ async def _introduce(bot: Bot) -> None:
         logger.warning("commands could not be registered: %s", error)
 
 
-async def _poll(dispatcher: Dispatcher, bot: Bot, stopping: asyncio.Event) -> None:
+async def _poll(dispatcher: Dispatcher, bot: Bot, inbox: Inbox, stopping: asyncio.Event) -> None:
     try:
-        await poll(dispatcher, bot, stopping)
+        await poll(dispatcher, bot, inbox, stopping)
     except TelegramUnauthorizedError as error:
         raise StartError("BOT_TOKEN: Telegram does not know this token") from error
     except TelegramNetworkError as error:

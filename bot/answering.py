@@ -148,6 +148,7 @@ class Answering:
                     await self._answer(question, lane)
                 except Exception:
                     logger.exception("an answer could not be brought to its end")
+                await question.is_over()
         finally:
             del self._lanes[key]
 
@@ -168,6 +169,8 @@ class Answering:
             return
         if answer is not None:
             await self._finisher.finish(answer, delivery)
+        elif question.overs:
+            await self._finisher.send_stored(question, delivery)
 
     async def _ask(self, question: Question, lane: _Lane) -> FinishedAnswer | None:
         """Have a question answered; None where it is deleted, or answered already."""

@@ -23,6 +23,7 @@ from conversations import (
 from .answerers import AnswerError, AnswerResult, Mode, Namer
 from .context import Context
 from .delivery import Delivery, Sent
+from .incoming import Over
 from .keyboards import again_keyboard, display_name, open_keyboard
 from .person import Person
 
@@ -39,7 +40,8 @@ class Question:
     """A stored question that wants its answer, and where in Telegram that goes.
 
     `again` asks for another answer in the place of the one that is there; `asked_by` is then the
-    message or menu that did, for the question itself may stand in another dialog.
+    message or menu that did, for the question itself may stand in another dialog. `overs` are
+    called when there is nothing left to do: after a crash before that, it is asked again.
     """
 
     bot: Bot
@@ -50,6 +52,11 @@ class Question:
     mode: Mode = "fast"
     again: bool = False
     asked_by: int | None = None
+    overs: tuple[Over, ...] = ()
+
+    async def is_over(self) -> None:
+        for over in self.overs:
+            await over()
 
     @property
     def replied(self) -> int:
@@ -94,6 +101,18 @@ class Finisher:
             task = asyncio.create_task(self._name(question, message.text, answer.context))
             self._naming.add(task)
             task.add_done_callback(self._naming.discard)
+
+    async def send_stored(self, question: Question, delivery: Delivery) -> None:
+        """Send the answer that was stored before a crash, if nobody can have seen all of it."""
+        message = await self._find_answer(question)
+        if message is None or message.sent_as is not None:
+            return
+        ending: Ending = "complete" if message.state is None else "interrupted"
+        result = AnswerResult("complete", message.text)
+        answer = FinishedAnswer(question, Context([]), result, ending)
+        sent = await self._send(answer, message, delivery, stored=True)
+        if sent is not None:
+            await self._note(question, message, sent)
 
     async def close(self) -> None:
         """Give up the names that are still to come; they are of no consequence."""
@@ -151,7 +170,7 @@ class Finisher:
         """Store an answer in its chat, be it in the trash by now; False when that failed."""
         user_id, chat = question.person.user_id, question.conversation_id
         try:
-            old = await self._find_old(question) if question.again else None
+            old = await self._find_answer(question) if question.again else None
             if old is not None and await self._manager.replace_message(
                 user_id, chat, old, message, include_deleted=True
             ):
@@ -161,7 +180,7 @@ class Finisher:
             logger.exception("an answer could not be stored")
             return False
 
-    async def _find_old(self, question: Question) -> ConversationMessage | None:
+    async def _find_answer(self, question: Question) -> ConversationMessage | None:
         user_id, chat = question.person.user_id, question.conversation_id
         conversation = await self._manager.load_conversation(user_id, chat)
         messages = conversation.messages if conversation else []

@@ -15,8 +15,8 @@ from conversations import ConversationManager, StorageError
 
 from .answering import Answering
 from .callbacks import FAMILY
-from .pastes import Pastes
 from .person import Person
+from .questions import Questions
 from .show import Press
 from .texts import Languages
 
@@ -37,11 +37,11 @@ class HandlerContext(BaseMiddleware):
         self,
         manager: ConversationManager,
         answering: Answering | None,
-        pastes: Pastes,
+        questions: Questions,
         languages: Languages,
     ) -> None:
         self._manager = manager
-        self._pastes = pastes
+        self._questions = questions
         self._answering = answering
         self._languages = languages
 
@@ -57,7 +57,7 @@ class HandlerContext(BaseMiddleware):
             "person": person,
             "manager": self._manager,
             "answering": self._answering,
-            "pastes": self._pastes,
+            "questions": self._questions,
             "press": press,
         }
         try:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from conversations import ConversationMessage
 
+from .incoming import Over
 from .rendering import MESSAGE_LIMIT, utf16_length
 
 _LONG = 4000  # UTF-16 units; some clients cut at a word
@@ -17,12 +19,17 @@ _PATIENCE = 0.8  # seconds; the pieces of a paste come within milliseconds
 Key = tuple[int, int, int | None]  # user, Telegram chat, topic
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class HeldPiece:
     """A piece that was stored as a question and may go on in the next message."""
 
     question: ConversationMessage
     conversation_id: str
+    overs: tuple[Over, ...] = ()  # of the updates that it came in
+
+
+class _Held(NamedTuple):
+    piece: HeldPiece
     timer: asyncio.TimerHandle
 
 
@@ -34,7 +41,7 @@ class Pastes:
 
     def __init__(self, *, patience: float = _PATIENCE) -> None:
         self._patience = patience
-        self._held: dict[Key, HeldPiece] = {}
+        self._held: dict[Key, _Held] = {}
         self._turns: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, key: Key) -> asyncio.Lock:
@@ -47,17 +54,12 @@ class Pastes:
     def take(self, key: Key) -> HeldPiece | None:
         """Take the piece that the message at hand goes on with, if there is one."""
         held = self._held.pop(key, None)
-        if held is not None:
-            held.timer.cancel()
-        return held
+        if held is None:
+            return None
+        held.timer.cancel()
+        return held.piece
 
-    def hold(
-        self,
-        key: Key,
-        question: ConversationMessage,
-        conversation_id: str,
-        whole: Callable[[], object],
-    ) -> None:
+    def hold(self, key: Key, piece: HeldPiece, whole: Callable[[], object]) -> None:
         """Keep a piece, and call `whole` when nothing follows it."""
 
         def release() -> None:
@@ -65,7 +67,7 @@ class Pastes:
             whole()
 
         timer = asyncio.get_running_loop().call_later(self._patience, release)
-        self._held[key] = HeldPiece(question, conversation_id, timer)
+        self._held[key] = _Held(piece, timer)
 
     def close(self) -> None:
         """Forget what is held; the questions are stored."""

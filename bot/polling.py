@@ -3,99 +3,105 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiogram import BaseMiddleware, Bot, Dispatcher
+from aiogram import Bot, Dispatcher
 from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.exceptions import ClientDecodeError
+from aiogram.client.session.middlewares.base import (
+    BaseRequestMiddleware,
+    NextRequestMiddlewareType,
+)
 from aiogram.methods import GetUpdates, Response, TelegramMethod
 from aiogram.methods.base import TelegramType
-from aiogram.types import TelegramObject, Update
-from pydantic import ValidationError
+from aiogram.types import Update
 
-logger = logging.getLogger(__name__)
+from .inbox import Inbox
+from .incoming import Incoming, decode
+
+_PATIENCE = 10  # seconds for handlers at the end; what takes longer is handled after the start
+
+
+class Batch(list[Update]):
+    """Decoded updates, and as they came those that could be decoded.
+
+    One that cannot is an empty one here, which moves the offset past it. Otherwise it would reject
+    its whole batch, and be fetched again until it is a day old: aiogram issues 1587 and 1840.
+    """
+
+    def __init__(self, bot: Bot, raw: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self.raw: list[dict[str, Any]] = []
+        for item in raw:
+            update = decode(bot, item)
+            if update is not None:
+                self.raw.append(item)
+            self.append(update or Update(update_id=item["update_id"]))
 
 
 class ResilientSession(AiohttpSession):
-    """Skips an update that aiogram cannot decode.
-
-    Otherwise one such update rejects its whole batch and is fetched again until Telegram forgets
-    it a day later: aiogram issues 1587 and 1840.
-    """
+    """Gives updates as a `Batch`."""
 
     def check_response(
         self, bot: Bot, method: TelegramMethod[TelegramType], status_code: int, content: str
     ) -> Response[TelegramType]:
-        try:
-            return super().check_response(bot, method, status_code, content)
-        except ClientDecodeError:
-            if not isinstance(method, GetUpdates):
-                raise
-            updates = self._decode_one_by_one(bot, content)
-            if updates is None:
-                raise
-            return Response[Any].model_construct(ok=True, result=updates)
+        if isinstance(method, GetUpdates):
+            raw = self._read_updates(content)
+            if raw is not None:
+                return Response[Any].model_construct(ok=True, result=Batch(bot, raw))
+        return super().check_response(bot, method, status_code, content)
 
-    def _decode_one_by_one(self, bot: Bot, content: str) -> list[Update] | None:
-        """Decode what can be decoded; None when this is no list of updates at all."""
+    def _read_updates(self, content: str) -> list[dict[str, Any]] | None:
+        """Read a list of updates; None where it is something else."""
         try:
             data = self.json_loads(content)
-        except ValueError:
-            return None
-        if not isinstance(data, dict) or not isinstance(data.get("result"), list):
-            return None
-        return [_decode(bot, raw) for raw in data["result"]]
+            if data["ok"] and all(isinstance(item["update_id"], int) for item in data["result"]):
+                return list(data["result"])
+        except (ValueError, TypeError, KeyError):
+            pass
+        return None
 
 
-def _decode(bot: Bot, raw: dict[str, Any]) -> Update:
-    """Decode one update, or give one without content that moves the offset past it."""
-    try:
-        return Update.model_validate(raw, context={"bot": bot})
-    except ValidationError as error:
-        fields = {".".join(map(str, problem["loc"][:3])) for problem in error.errors()}
-        logger.error(  # noqa: TRY400 - a traceback would show what people wrote
-            "update %s cannot be decoded and is skipped (%s)",
-            raw["update_id"],
-            ", ".join(sorted(fields)),
-        )
-        return Update(update_id=raw["update_id"])
+class Fetching(BaseRequestMiddleware):
+    """Has every batch written down before the next request confirms it."""
 
-
-class UpdatesInFlight(BaseMiddleware):
-    """Knows the updates that are being handled; Telegram holds them for received already."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+    def __init__(self, dispatcher: Dispatcher, incoming: Incoming) -> None:
+        self._dispatcher = dispatcher
+        self._incoming = incoming
+        self._has_begun = False
 
     async def __call__(
         self,
-        handler: Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]],
-        event: TelegramObject,
-        data: dict[str, Any],
+        make_request: NextRequestMiddlewareType[TelegramType],
+        bot: Bot,
+        method: TelegramMethod[TelegramType],
     ) -> Any:
-        self._count += 1
-        self._idle.clear()
-        try:
-            return await handler(event, data)
-        finally:
-            self._count -= 1
-            if not self._count:
-                self._idle.set()
+        if not isinstance(method, GetUpdates):
+            return await make_request(bot, method)
+        request: Any = method
+        if not self._has_begun:
+            self._has_begun = True
+            await self._incoming.replay(self._dispatcher, bot)
+        await self._incoming.confirm()
+        updates = await make_request(bot, request)
+        if isinstance(updates, Batch):
+            await self._incoming.keep(updates.raw)
+        return updates
 
-    async def wait(self) -> None:
-        await self._idle.wait()
 
+async def poll(dispatcher: Dispatcher, bot: Bot, inbox: Inbox, stopping: asyncio.Event) -> None:
+    """Poll until `stopping` is set; return when handlers are done and answers are stored.
 
-async def poll(dispatcher: Dispatcher, bot: Bot, stopping: asyncio.Event) -> None:
-    """Poll until `stopping` is set; return when what came in is handled and answers are stored."""
-    in_flight = UpdatesInFlight()
-    dispatcher.update.outer_middleware(in_flight)
-    dispatcher.shutdown.register(in_flight.wait)
+    First what the last run left open is handled. The inbox is the caller's to open and close.
+    """
+    incoming = Incoming(inbox)
+    dispatcher.update.outer_middleware(incoming)
+    bot.session.middleware(Fetching(dispatcher, incoming))
+
+    async def settle() -> None:
+        await incoming.settle(_PATIENCE)
+
+    dispatcher.shutdown.register(settle)
     polling = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False))
     waiting = asyncio.create_task(stopping.wait())
     try:

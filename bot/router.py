@@ -18,6 +18,7 @@ from .handlers.renaming import create_renaming_router
 from .handlers.starting import create_starting_router
 from .middleware import HandlerContext, OwnerGuard
 from .pastes import Pastes
+from .questions import Questions
 from .texts import Languages
 
 
@@ -47,7 +48,8 @@ def create_router(
         answering = Answering(manager, as_answerer(answerer), context=context)
         router.shutdown.register(pastes.close)
         router.shutdown.register(answering.close)
-    ours = HandlerContext(manager, answering, pastes, Languages())
+    questions = Questions(manager, answering, pastes)
+    ours = HandlerContext(manager, answering, questions, Languages())
     for observer in (router.message, router.edited_message, router.callback_query):
         observer.middleware(ours)
     router.callback_query.middleware(OwnerGuard())

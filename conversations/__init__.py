@@ -1,5 +1,6 @@
 """Many chats per user, kept as plain JSON files or anywhere else; knows nothing of Telegram."""
 
+from . import durable
 from .errors import (
     ConversationError,
     FolderInUseError,
@@ -34,6 +35,7 @@ __all__ = [
     "StorageError",
     "UserIndex",
     "clean_text",
+    "durable",
     "is_valid_id",
     "name_from_question",
     "parse_time",

@@ -38,13 +38,18 @@ def replace_file(path: Path, data: bytes) -> os.stat_result:
 def _write_new(path: Path, data: bytes) -> os.stat_result:
     descriptor = os.open(path, _CREATE, _FILE_MODE)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        write_all(descriptor, data)
         os.fsync(descriptor)
         return os.fstat(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all bytes, where the system may take fewer at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def sync_folder(folder: Path) -> None:

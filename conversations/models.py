@@ -54,6 +54,7 @@ class ConversationMessage:
     state: AnswerState | None = None  # None: complete
     tokens_estimated: bool = False
     model: str | None = None
+    pieces: tuple[int, ...] = ()  # further messages that a long paste came in
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -79,6 +80,7 @@ class ConversationMessage:
             state=_text_or_none(data.get("state")),
             tokens_estimated=data.get("tokens_estimated") is True,
             model=_text_or_none(data.get("model")),
+            pieces=_numbers(data.get("pieces")),
         )
         message.extra = {key: data[key] for key in data if key not in _MESSAGE_KEYS}
         return message
@@ -93,6 +95,8 @@ class ConversationMessage:
             data["tokens_estimated"] = True
         if self.model is not None:
             data["model"] = self.model
+        if self.pieces:
+            data["pieces"] = list(self.pieces)
         return data | self.extra
 
 
@@ -219,7 +223,9 @@ _SEED_MESSAGE_KEYS = (
     "file_path",
     "search_type",
 )
-_MESSAGE_KEYS = frozenset((*_SEED_MESSAGE_KEYS, "reply_to", "state", "tokens_estimated", "model"))
+_MESSAGE_KEYS = frozenset(
+    (*_SEED_MESSAGE_KEYS, "reply_to", "state", "tokens_estimated", "model", "pieces")
+)
 _SEED_METADATA_KEYS = (
     "conversation_id",
     "user_id",
@@ -250,6 +256,10 @@ def _text_or_none(value: object) -> Any:
 
 def _number(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _numbers(value: object) -> tuple[int, ...]:
+    return tuple(map(_number, value)) if isinstance(value, list) else ()
 
 
 def _count(value: object) -> int:

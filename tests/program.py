@@ -35,6 +35,10 @@ class Program:
             raise AssertionError(line + await self._ended(process))
         self.url = line.split()[-1]
 
+    async def launch(self) -> None:
+        """Start it with a Telegram that is elsewhere; when it polls, that one knows."""
+        await self._spawn()
+
     async def fail(self) -> tuple[int, str]:
         """Run it to its end; give the exit code and what it wrote to stderr."""
         process = await self._spawn()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import itertools
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from aiogram.methods import (
     DeleteMessage,
     EditMessageText,
     GetMe,
+    GetUpdates,
     SendChatAction,
     SendDocument,
     SendMessage,
@@ -26,6 +28,8 @@ from aiogram.methods import (
     TelegramMethod,
 )
 from aiogram.types import BufferedInputFile, InlineKeyboardButton, InlineKeyboardMarkup, Message
+
+from bot.polling import Batch
 
 BOT_ID = 42
 BOT_USER = {"id": BOT_ID, "is_bot": True, "first_name": "Bot", "username": "test_bot"}
@@ -183,6 +187,43 @@ class FakeTelegram(BaseSession):
         return Message.model_validate(message, context={"bot": bot})
 
 
+class QueueingTelegram(FakeTelegram):
+    """Hands out updates until they are confirmed, a few at a time, as `getUpdates` does."""
+
+    def __init__(self, updates: Sequence[dict[str, Any]] = (), *, at_once: int = 100) -> None:
+        super().__init__()
+        self._at_once = at_once
+        self.unconfirmed = list(updates)
+
+    async def push(self, *updates: dict[str, Any]) -> None:
+        async with self._changed:
+            self.unconfirmed += updates
+            self._changed.notify_all()
+
+    async def make_request(
+        self,
+        bot: Bot,
+        method: TelegramMethod[Any],
+        timeout: int | None = None,  # noqa: ASYNC109
+    ) -> Any:
+        if not isinstance(method, GetUpdates):
+            return await super().make_request(bot, method, timeout)
+        if method.offset is not None:
+            self.confirm(method.offset)
+        async with self._changed:
+            self.calls.append(method)
+            self._changed.notify_all()
+            self._refuse_if_told(method)
+            await self._changed.wait_for(lambda: self.unconfirmed)
+            return Batch(bot, copy.deepcopy(self.unconfirmed[: self._at_once]))
+
+    def confirm(self, offset: int) -> None:
+        """Forget all updates up to the one before `offset`, wherever it stands in the queue."""
+        ids = [update["update_id"] for update in self.unconfirmed]
+        if offset - 1 in ids:
+            del self.unconfirmed[: ids.index(offset - 1) + 1]
+
+
 def _content_of(method: SendMessage | EditMessageText) -> dict[str, Any]:
     shown = {"text", "entities", "reply_markup"}
     return method.model_dump(mode="json", exclude_none=True, include=shown)
@@ -271,15 +312,16 @@ class Client:
         if isinstance(pressed, Message):
             pressed = pressed.model_dump(mode="json", exclude_none=True, by_alias=True)
             pressed["date"] = int(NOW.timestamp())
-        return await self.feed(
-            callback_query={
-                "id": str(next(self._updates)),
-                "from": self.user,
-                "chat_instance": "1",
-                "data": data,
-                "message": pressed,
-            }
-        )
+        return await self.feed(callback_query=self.callback(data, pressed))
+
+    def callback(self, data: str, message: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "id": str(next(self._updates)),
+            "from": self.user,
+            "chat_instance": "1",
+            "data": data,
+            "message": message,
+        }
 
     async def reply(self, text: str | None, to: Message, **content: Any) -> Any:
         replied = self.telegram.messages[self.chat_id, to.message_id]
@@ -288,8 +330,10 @@ class Client:
         )
 
     async def feed(self, **update: Any) -> Any:
-        raw = {"update_id": next(self._updates), **update}
-        return await self.dispatcher.feed_raw_update(self.bot, raw)
+        return await self.dispatcher.feed_raw_update(self.bot, self.update(**update))
+
+    def update(self, **content: Any) -> dict[str, Any]:
+        return {"update_id": next(self._updates), **content}
 
     def message(self, text: str | None, **content: Any) -> dict[str, Any]:
         message = {

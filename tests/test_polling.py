@@ -1,8 +1,7 @@
-"""How updates come in: those that cannot be decoded, and those on their way at the end."""
+"""How updates come in from the wire, be they what they may."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from typing import Any
@@ -11,9 +10,9 @@ import pytest
 from aiogram import Bot
 from aiogram.exceptions import ClientDecodeError
 from aiogram.methods import GetMe, GetUpdates
-from aiogram.types import TelegramObject, Update
+from aiogram.types import Update
 
-from bot.polling import ResilientSession, UpdatesInFlight
+from bot.polling import Batch, ResilientSession
 
 GOOD: dict[str, Any] = {
     "update_id": 7,
@@ -43,15 +42,19 @@ async def test_an_undecodable_update_is_skipped_with_a_line(
         response = session.check_response(
             bot, GetUpdates(), 200, body(GOOD, POISON, {**GOOD, "update_id": 9})
         )
-    first, skipped, last = response.result or []
+    assert isinstance(response.result, Batch)
+    first, skipped, last = response.result
     assert (first.message and first.message.text, first.bot) == ("hello", bot)
     assert skipped == Update(update_id=8), "the offset goes past it"
     assert last.update_id == 9
+    assert [raw["update_id"] for raw in response.result.raw] == [7, 9]
     assert "update 8 cannot be decoded and is skipped" in caplog.text
     assert "secret text" not in caplog.text
 
 
-@pytest.mark.parametrize("answer", ["no json", '{"ok": true, "result": 5}', "[]"])
+@pytest.mark.parametrize(
+    "answer", ["no json", '{"ok": true, "result": 5}', '{"ok": true, "result": [{"id": 5}]}', "[]"]
+)
 async def test_what_is_no_list_of_updates_stays_an_error(answer: str) -> None:
     with pytest.raises(ClientDecodeError):
         ResilientSession().check_response(Bot("42:TEST"), GetUpdates(), 200, answer)
@@ -60,20 +63,3 @@ async def test_what_is_no_list_of_updates_stays_an_error(answer: str) -> None:
 async def test_other_methods_are_as_strict_as_before() -> None:
     with pytest.raises(ClientDecodeError):
         ResilientSession().check_response(Bot("42:TEST"), GetMe(), 200, body(POISON))
-
-
-async def test_shutdown_waits_for_updates_that_are_being_handled() -> None:
-    in_flight, go_on = UpdatesInFlight(), asyncio.Event()
-
-    async def handler(event: TelegramObject, data: dict[str, Any]) -> str:
-        await go_on.wait()
-        return "handled"
-
-    await in_flight.wait()
-    handling = asyncio.create_task(in_flight(handler, Update(update_id=1), {}))
-    waiting = asyncio.create_task(in_flight.wait())
-    await asyncio.sleep(0)
-    assert not waiting.done()
-    go_on.set()
-    assert await handling == "handled"
-    await waiting

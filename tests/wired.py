@@ -12,6 +12,7 @@ from aiogram import Bot, Dispatcher
 
 from bot import SimpleAnswerer, create_router
 from bot.answerers import Answerer
+from bot.inbox import Inbox
 from bot.playground import Playground
 from bot.playground.dialogs import PERSONS
 from bot.playground.dialogs import Person as Somebody
@@ -34,13 +35,16 @@ async def wired(
     dispatcher = Dispatcher(disable_fsm=True)
     dispatcher.include_router(create_router(manager, answerer=answerer, exclusive=True))
     stopping = asyncio.Event()
+    inbox = Inbox(folder / "inbox.jsonl")
+    await inbox.open()
     async with Playground(port=0, persons=persons) as playground:
         bot = Bot(playground.token, session=ResilientSession(api=playground.api))
-        polling = asyncio.create_task(poll(dispatcher, bot, stopping))
+        polling = asyncio.create_task(poll(dispatcher, bot, inbox, stopping))
         try:
             await playground.wait_for_call("getUpdates")
             yield Wired(playground, manager)
         finally:
             stopping.set()
             await polling
+            await inbox.close()
             await storage.close()

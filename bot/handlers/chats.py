@@ -10,12 +10,12 @@ from conversations import ConversationManager, ConversationMetadata
 
 from ..answering import Answering
 from ..callbacks import ChatAction, ChatButton, MenuAction, MenuButton
+from ..incoming import Receipt
 from ..keyboards import PAGE_SIZE, display_name
-from ..pastes import Pastes
 from ..person import Person
+from ..questions import Questions
 from ..screens import SHOWN_MESSAGES, chat_screen, chats_screen, new_screen
 from ..show import Press, show
-from .dialog import ask
 
 
 def create_chats_router() -> Router:
@@ -78,17 +78,20 @@ async def start_chat(
     event: Message | CallbackQuery,
     person: Person,
     manager: ConversationManager,
-    answering: Answering | None,
-    pastes: Pastes,
+    questions: Questions,
     press: Press | None,
     command: CommandObject | None = None,
+    receipt: Receipt | None = None,
 ) -> None:
     """Open an empty chat; `/new question` asks at once."""
+    question = command.args if command is not None else None
+    if question and isinstance(event, Message):
+        if not await questions.is_stored(event, person, receipt):
+            await manager.start_conversation(person.user_id, person.username)
+        await questions.ask(event, question, person, receipt)
+        return
     previous = await manager.get_active_conversation(person.user_id)
     created = await manager.start_conversation(person.user_id, person.username)
-    if command is not None and command.args and isinstance(event, Message):
-        await ask(event, command.args, person, manager, answering, pastes)
-        return
     if previous is not None and previous.conversation_id == created:
         previous = await _latest_other(person, manager, created)
     if press is not None:

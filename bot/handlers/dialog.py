@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 from aiogram import Bot, Router
 from aiogram.enums import ChatType, ContentType
@@ -12,10 +11,11 @@ from aiogram.types import Message
 from conversations import ConversationManager, ConversationMessage, clean_text
 
 from ..answering import Answering
-from ..finishing import Question, estimate_tokens
+from ..finishing import estimate_tokens
+from ..incoming import Receipt
 from ..keyboards import regenerate_keyboard
-from ..pastes import HeldPiece, Pastes, join_pieces, looks_cut
 from ..person import Person
+from ..questions import Questions
 
 _SEARCHED_CHATS = 5  # an edited question is nearly always one of the last
 _SEARCHED_MESSAGES = 100
@@ -47,51 +47,10 @@ async def take_question(
     message: Message,
     bot: Bot,
     person: Person,
-    manager: ConversationManager,
-    answering: Answering | None,
-    pastes: Pastes,
+    questions: Questions,
+    receipt: Receipt | None = None,
 ) -> None:
-    await ask(message, await _text_for_us(message, bot), person, manager, answering, pastes)
-
-
-async def ask(
-    message: Message,
-    text: str,
-    person: Person,
-    manager: ConversationManager,
-    answering: Answering | None,
-    pastes: Pastes,
-) -> None:
-    """Store a question in the active chat, and have it answered there."""
-    if not clean_text(text):
-        await message.answer(person.texts("empty-text"), parse_mode=None)
-        return
-    thread_id = message.message_thread_id if message.is_topic_message else None
-    key = (person.user_id, person.chat_id, thread_id)
-    async with pastes.turn(key):
-        # A command goes on with nothing: what is held is answered by itself, in its own chat.
-        held = None if await _is_command(message) else pastes.take(key)
-        question, conversation_id = await _store(message, text, person, manager, held)
-        if answering is None:
-            return
-        wanted = Question(
-            bot_of(message),
-            person,
-            conversation_id,
-            question.message_id,
-            thread_id,
-            mode=question.search_type or "fast",
-        )
-        if looks_cut(text):
-            submit = partial(answering.submit, wanted)
-            pastes.hold(key, question, conversation_id, submit)
-            return
-        admission = answering.submit(wanted)
-    if admission == "full":
-        refusal = person.texts("queue-full", limit=answering.limits.waiting)
-        await message.answer(refusal, parse_mode=None)
-    elif admission == "closed":
-        await message.answer(person.texts("closing"), parse_mode=None)
+    await questions.ask(message, await _text_for_us(message, bot), person, receipt)
 
 
 async def change_question(
@@ -109,6 +68,9 @@ async def change_question(
     if found is None:
         return
     conversation_id, question, is_last = found
+    if question.pieces:  # which part of the text was this message's, nobody knows any more
+        await message.reply(person.texts("edited-paste"), parse_mode=None)
+        return
     if question.text == text:
         return
     changed = replace(question, text=text, tokens=estimate_tokens(text), tokens_estimated=True)
@@ -129,34 +91,6 @@ async def refuse_other_than_text(message: Message, person: Person) -> None:
     await message.answer(person.texts("text-only"), parse_mode=None)
 
 
-async def _store(
-    message: Message,
-    text: str,
-    person: Person,
-    manager: ConversationManager,
-    held: HeldPiece | None,
-) -> tuple[ConversationMessage, str]:
-    """Store a question, or put it behind the piece of a paste that it goes on with."""
-    if held is not None:
-        whole = join_pieces(held.question.text, text)
-        joined = replace(held.question, text=whole, tokens=estimate_tokens(whole))
-        if await manager.replace_message(
-            person.user_id, held.conversation_id, held.question, joined
-        ):
-            return joined, held.conversation_id
-    question = ConversationMessage(
-        timestamp=message.date.isoformat(),
-        message_id=message.message_id,
-        type="user_question",
-        text=text,
-        tokens=estimate_tokens(text),
-        sent_as="message",
-        tokens_estimated=True,
-    )
-    chat = await manager.add_question(person.user_id, person.username, question)
-    return question, chat.conversation_id
-
-
 async def _find_question(
     message_id: int, person: Person, manager: ConversationManager
 ) -> tuple[str, ConversationMessage, bool] | None:
@@ -169,7 +103,7 @@ async def _find_question(
         )
         questions = [message for message in messages if message.type == "user_question"]
         for question in questions:
-            if question.message_id == message_id:
+            if message_id in {question.message_id, *question.pieces}:
                 return chat.conversation_id, question, question is questions[-1]
     return None
 
@@ -209,12 +143,6 @@ async def _is_question(message: Message) -> bool:
 async def _is_content(message: Message) -> bool:
     """Tell what a person sent from what Telegram reports, such as that somebody joined."""
     return message.content_type in _CONTENT
-
-
-def bot_of(message: Message) -> Bot:
-    if message.bot is None:
-        raise RuntimeError("the message came without its bot")
-    return message.bot
 
 
 _CONTENT = frozenset(

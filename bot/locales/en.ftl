@@ -168,6 +168,7 @@ mode-hint = ⚡ Fast answers at once. 🔬 Deep thinks longer, or asks a stronge
 mode-fast = Fast answers
 mode-deep = Deep answers
 edited-noted = ✏️ Your question is changed. Shall I answer it anew?
+edited-paste = A long text that came in several messages cannot be edited. Send it anew, please.
 edited-stored = ✏️ Your question is changed in the chat.
 button-stop = ⏹ Stop
 answer-not-saved = ⚠️ This answer could not be saved: storage is unavailable.
@@ -179,6 +180,7 @@ queue-full =
        *[other] { $limit } questions are waiting for answers here already. This one is saved; please ask again a little later.
     }
 closing = The bot is being restarted. Your question is saved; /again has it answered.
+closing-later = The bot is being restarted. Your question is saved, and is answered right after.
 stopping = Stopping
 nothing-to-stop = Nothing is being answered
 already-answered = This is answered already

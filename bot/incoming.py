@@ -1,0 +1,186 @@
+"""An update's way in: written down, handled in its person's order, and known to be over.
+
+Nothing that Telegram has handed over is lost, and nothing is done twice: see `inbox.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+from weakref import WeakValueDictionary
+
+from aiogram import BaseMiddleware, Bot, Dispatcher
+from aiogram.methods import TelegramMethod
+from aiogram.types import TelegramObject, Update
+from aiogram.types.update import UpdateTypeLookupError
+from pydantic import ValidationError
+
+from .inbox import Entry, Inbox
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
+Over = Callable[[], Awaitable[None]]
+
+
+class Receipt:
+    """What a handler may say of its update: what it found out, and that it goes on after it.
+
+    Handlers get it as `receipt`, where the bot has an inbox.
+    """
+
+    def __init__(self, inbox: Inbox, entry: Entry) -> None:
+        self._inbox = inbox
+        self._update_id: int = entry.raw["update_id"]
+        self.facts = entry.facts
+        self.is_held = False
+
+    async def note(self, **facts: str | int) -> None:
+        """Write down what this handler has to know if it runs again after a crash.
+
+        It is then found in `facts`. A full disk is logged: what the note is about was stored.
+        """
+        try:
+            await self._inbox.note(self._update_id, facts)
+        except OSError as error:
+            logger.warning("update %d could not be noted: %s", self._update_id, error)
+
+    def hold(self) -> Over:
+        """Keep the update open when the handler returns, until what this gives is called."""
+        self.is_held = True
+        return self.over
+
+    async def over(self) -> None:
+        """Note that there is nothing left to do for this update."""
+        try:
+            await self._inbox.finish(self._update_id)
+        except OSError as error:
+            logger.warning("update %d could not be noted as over: %s", self._update_id, error)
+
+
+class Incoming(BaseMiddleware):
+    """Middleware of a dispatcher's updates, outside of everything else.
+
+    Updates of one person are handled one after another, so that one which has to be handled again
+    never comes after a later one; those of different people side by side.
+    """
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._is_kept = True
+        self._handling: set[asyncio.Task[Any]] = set()
+        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
+        if not isinstance(event, Update):
+            raise TypeError("Incoming is a middleware of updates")
+        entry = self._inbox.begin(event.update_id)
+        if entry is None and self._inbox.knows(event.update_id):
+            logger.info("update %d came again", event.update_id)
+            return None
+        if not _is_known(event):
+            if entry is not None:  # else it could not be decoded, which was logged
+                logger.warning("update %d has nothing that is known here", event.update_id)
+                await Receipt(self._inbox, entry).over()
+            return None
+        self._count(asyncio.current_task())
+        async with self._turn_of(data):
+            if entry is None:  # it was fed by somebody else
+                return await handler(event, data)
+            return await self._handle(handler, event, data, entry)
+
+    async def _handle(
+        self, handler: Handler, event: Update, data: dict[str, Any], entry: Entry
+    ) -> Any:
+        receipt = Receipt(self._inbox, entry)
+        try:
+            result = await handler(event, {**data, "receipt": receipt})
+        except Exception:
+            await receipt.over()  # it would fail again
+            raise
+        if not receipt.is_held:
+            await receipt.over()
+        return result
+
+    async def keep(self, updates: Iterable[dict[str, Any]]) -> None:
+        """Write updates down before Telegram is told to forget them."""
+        try:
+            await self._inbox.keep(updates)
+            self._is_kept = True
+        except OSError as error:
+            logger.error("updates cannot be written down: %s", error)  # noqa: TRY400
+            self._is_kept = False
+
+    async def confirm(self) -> None:
+        """Return when Telegram may forget what it has sent: it is written down, or handled."""
+        if not self._is_kept:
+            await self.settle()
+
+    async def replay(self, dispatcher: Dispatcher, bot: Bot) -> None:
+        """Hand out what the last run left open, oldest first; the handling goes on after this."""
+        for entry in self._inbox.left_open():
+            update = decode(bot, entry.raw)
+            if update is None:
+                await Receipt(self._inbox, entry).over()
+            else:
+                self._count(asyncio.create_task(_feed(dispatcher, bot, update)))
+
+    async def settle(self, within: float | None = None) -> None:
+        """Wait for the handlers that run; cancel those that take longer than `within` seconds.
+
+        What is cancelled is still open, and handled again after the next start.
+        """
+        handling = self._handling - {asyncio.current_task()}
+        if handling:
+            _, late = await asyncio.wait(handling, timeout=within)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _count(self, task: asyncio.Task[Any] | None) -> None:
+        if task is not None:
+            self._handling.add(task)
+            task.add_done_callback(self._handling.discard)
+
+    def _turn_of(self, data: dict[str, Any]) -> asyncio.Lock:
+        """Give the lock of the one who acts; what nobody did has its own."""
+        actor = data.get("event_from_user") or data.get("event_chat")
+        if actor is None:
+            return asyncio.Lock()
+        turn = self._turns.get(actor.id)
+        if turn is None:
+            turn = self._turns[actor.id] = asyncio.Lock()
+        return turn
+
+
+def decode(bot: Bot, raw: dict[str, Any]) -> Update | None:
+    """Decode one update; None, and a line in the log, where that cannot be."""
+    try:
+        return Update.model_validate(raw, context={"bot": bot})
+    except ValidationError as error:
+        fields = {".".join(map(str, problem["loc"][:3])) for problem in error.errors()}
+        logger.error(  # noqa: TRY400 - a traceback would show what people wrote
+            "update %s cannot be decoded and is skipped (%s)",
+            raw["update_id"],
+            ", ".join(sorted(fields)),
+        )
+        return None
+
+
+def _is_known(update: Update) -> bool:
+    """Tell an update from an empty one, and from one that is newer than the library."""
+    try:
+        return bool(update.event_type)
+    except UpdateTypeLookupError:
+        return False
+
+
+async def _feed(dispatcher: Dispatcher, bot: Bot, update: Update) -> None:
+    try:
+        response = await dispatcher.feed_update(bot, update)
+        if isinstance(response, TelegramMethod):
+            await dispatcher.silent_call_request(bot, response)
+    except Exception:
+        logger.exception("update %d failed", update.update_id)

@@ -1,0 +1,173 @@
+"""A question's way in: stored in the active chat, put together, handed to the answering."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from aiogram import Bot
+from aiogram.types import Message
+
+from conversations import ConversationManager, ConversationMessage, clean_text
+
+from .answering import Answering
+from .finishing import Question, estimate_tokens
+from .incoming import Receipt
+from .pastes import HeldPiece, Pastes, join_pieces, looks_cut
+from .person import Person
+
+_SEARCHED_MESSAGES = 100
+
+
+class Questions:
+    """Takes questions; without an `answering` they are only stored."""
+
+    def __init__(
+        self, manager: ConversationManager, answering: Answering | None, pastes: Pastes
+    ) -> None:
+        self._manager = manager
+        self._answering = answering
+        self._pastes = pastes
+
+    async def ask(
+        self, message: Message, text: str, person: Person, receipt: Receipt | None
+    ) -> None:
+        """Store a question in the active chat, and have it answered there.
+
+        Where the bot has an inbox, the update is over with its answer: what a crash cuts off is
+        answered after the next start, in the chat in which it was asked.
+        """
+        if not clean_text(text):
+            await message.answer(person.texts("empty-text"), parse_mode=None)
+            return
+        thread_id = message.message_thread_id if message.is_topic_message else None
+        key = (person.user_id, person.chat_id, thread_id)
+        async with self._pastes.turn(key):
+            held = self._pastes.take(key) if _goes_on(message, text, receipt) else None
+            asked = await self._take(message, text, person, receipt, held)
+            if asked is None or self._answering is None:
+                return
+            stored, conversation_id = asked
+            overs = held.overs if held is not None else ()
+            if receipt is not None:
+                overs += (receipt.hold(),)
+            question = Question(
+                bot_of(message),
+                person,
+                conversation_id,
+                stored.message_id,
+                thread_id,
+                mode=stored.search_type or "fast",
+                overs=overs,
+            )
+            if looks_cut(text):
+                submit = partial(self._answering.submit, question)
+                self._pastes.hold(key, HeldPiece(stored, conversation_id, overs), submit)
+                return
+            admission = self._answering.submit(question)
+        if admission == "full":
+            refusal = person.texts("queue-full", limit=self._answering.limits.waiting)
+            await message.answer(refusal, parse_mode=None)
+            await question.is_over()
+        elif admission == "closed":
+            notice = person.texts("closing-later" if overs else "closing")
+            await message.answer(notice, parse_mode=None)
+
+    async def is_stored(self, message: Message, person: Person, receipt: Receipt | None) -> bool:
+        """Tell whether a crash came after this question was stored, be that noted or not.
+
+        Where it was not, nothing else of this person has been handled since.
+        """
+        if receipt is not None and receipt.facts:
+            return True
+        active = await self._manager.get_active_conversation_id(person.user_id)
+        return active is not None and bool(await self._find(message, person, active))
+
+    async def _take(
+        self,
+        message: Message,
+        text: str,
+        person: Person,
+        receipt: Receipt | None,
+        held: HeldPiece | None,
+    ) -> tuple[ConversationMessage, str] | None:
+        """Give a question as it is stored, and its chat; None if there is nothing left to do."""
+        if receipt is not None and receipt.facts:
+            if held is not None:
+                return held.question, held.conversation_id
+            return await self._find_again(message, person, receipt.facts)
+        asked = await self._store(message, text, person, held)
+        if receipt is not None:
+            question, conversation_id = asked
+            await receipt.note(chat=conversation_id, question=question.message_id)
+        return asked
+
+    async def _find_again(
+        self, message: Message, person: Person, facts: Mapping[str, Any]
+    ) -> tuple[ConversationMessage, str] | None:
+        """Find what was stored before a crash; a piece of a paste is over with its first one."""
+        if facts["question"] != message.message_id:
+            return None
+        stored = await self._find(message, person, facts["chat"])
+        return (stored, facts["chat"]) if stored is not None else None
+
+    async def _find(
+        self, message: Message, person: Person, conversation_id: str
+    ) -> ConversationMessage | None:
+        messages = await self._manager.get_messages(
+            person.user_id, conversation_id, _SEARCHED_MESSAGES
+        )
+        key = ("user_question", message.message_id, message.date.isoformat())
+        for stored in reversed(messages):
+            if (stored.type, stored.message_id, stored.timestamp) == key:
+                return stored
+        return None
+
+    async def _store(
+        self, message: Message, text: str, person: Person, held: HeldPiece | None
+    ) -> tuple[ConversationMessage, str]:
+        """Store a question, or put it behind the piece of a paste that it goes on with."""
+        if held is not None:
+            joined = _join(held.question, message.message_id, text)
+            if await self._manager.replace_message(
+                person.user_id, held.conversation_id, held.question, joined
+            ):
+                return joined, held.conversation_id
+        question = ConversationMessage(
+            timestamp=message.date.isoformat(),
+            message_id=message.message_id,
+            type="user_question",
+            text=text,
+            tokens=estimate_tokens(text),
+            sent_as="message",
+            tokens_estimated=True,
+        )
+        chat = await self._manager.add_question(person.user_id, person.username, question)
+        return question, chat.conversation_id
+
+
+def _goes_on(message: Message, text: str, receipt: Receipt | None) -> bool:
+    """Tell whether a message may go on with the one before it.
+
+    A command does not: what is held is answered by itself, in its own chat. Nor does what was a
+    question of its own before a crash.
+    """
+    noted = receipt.facts.get("question") if receipt is not None else None
+    return text == message.text and noted != message.message_id
+
+
+def _join(first: ConversationMessage, message_id: int, text: str) -> ConversationMessage:
+    """Put a piece behind those before it, if a crash has not had it put there already."""
+    if message_id in first.pieces:
+        return first
+    whole = join_pieces(first.text, text)
+    pieces = (*first.pieces, message_id)
+    return replace(first, text=whole, tokens=estimate_tokens(whole), pieces=pieces)
+
+
+def bot_of(message: Message) -> Bot:
+    if message.bot is None:
+        raise RuntimeError("the message came without its bot")
+    return message.bot

@@ -144,11 +144,13 @@ class Answering:
                     self._mark(lane.waiting[0], waiting=False)
                 lane.question = question = lane.waiting.popleft()
                 lane.ending = "complete"
+                is_told = False
                 try:
-                    await self._answer(question, lane)
+                    is_told = await self._answer(question, lane)
                 except Exception:
                     logger.exception("an answer could not be brought to its end")
-                await question.is_over()
+                if is_told or not self._closing.is_set():  # else it is sent after the next start
+                    await question.is_over()
         finally:
             del self._lanes[key]
 
@@ -158,7 +160,8 @@ class Answering:
             slot = self._slots_of[user_id] = asyncio.Semaphore(self.limits.per_user)
         return slot
 
-    async def _answer(self, question: Question, lane: _Lane) -> None:
+    async def _answer(self, question: Question, lane: _Lane) -> bool:
+        """Answer a question; False when what there is to tell did not reach the person."""
         delivery = self._delivery(question)
         try:
             async with self._slot_of(question.person.user_id), self._slots:
@@ -166,11 +169,12 @@ class Answering:
         except StorageError:
             logger.exception("the context of a question could not be read")
             await delivery.say(question.person.texts("storage-unavailable"))
-            return
+            return True
         if answer is not None:
-            await self._finisher.finish(answer, delivery)
-        elif question.overs:
-            await self._finisher.send_stored(question, delivery)
+            return await self._finisher.finish(answer, delivery)
+        if question.overs:
+            return await self._finisher.send_stored(question, delivery)
+        return True
 
     async def _ask(self, question: Question, lane: _Lane) -> FinishedAnswer | None:
         """Have a question answered; None where it is deleted, or answered already."""

@@ -82,8 +82,11 @@ class Finisher:
         self._namer = namer
         self._naming: set[asyncio.Task[None]] = set()
 
-    async def finish(self, answer: FinishedAnswer, delivery: Delivery) -> None:
-        """Store, send and note an answer; where there is none, say why and offer another try."""
+    async def finish(self, answer: FinishedAnswer, delivery: Delivery) -> bool:
+        """Store, send and note an answer; where there is none, say why and offer another try.
+
+        False when it is stored, and Telegram did not take it.
+        """
         question = answer.question
         if not answer.result.text.strip() or (question.again and answer.ending != "complete"):
             await delivery.say(
@@ -91,7 +94,7 @@ class Finisher:
                 again_keyboard(question.person, question.conversation_id),
                 placeholder=answer.placeholder,
             )
-            return
+            return True
         message = _as_message(answer)
         stored = await self._store(question, message)
         sent = await self._send(answer, message, delivery, stored=stored)
@@ -101,18 +104,20 @@ class Finisher:
             task = asyncio.create_task(self._name(question, message.text, answer.context))
             self._naming.add(task)
             task.add_done_callback(self._naming.discard)
+        return sent is not None or not stored
 
-    async def send_stored(self, question: Question, delivery: Delivery) -> None:
+    async def send_stored(self, question: Question, delivery: Delivery) -> bool:
         """Send the answer that was stored before a crash, if nobody can have seen all of it."""
         message = await self._find_answer(question)
         if message is None or message.sent_as is not None:
-            return
+            return True
         ending: Ending = "complete" if message.state is None else "interrupted"
         result = AnswerResult("complete", message.text)
         answer = FinishedAnswer(question, Context([]), result, ending)
         sent = await self._send(answer, message, delivery, stored=True)
         if sent is not None:
             await self._note(question, message, sent)
+        return sent is not None
 
     async def close(self) -> None:
         """Give up the names that are still to come; they are of no consequence."""

@@ -27,7 +27,7 @@ _Result = TypeVar("_Result")
 TRASH_KEPT = timedelta(days=30)
 
 
-def _now() -> datetime:
+def _system_clock() -> datetime:
     return datetime.now(UTC)
 
 
@@ -47,12 +47,13 @@ class ConversationManager:
         *,
         raise_errors: bool = False,
         trash_kept: timedelta = TRASH_KEPT,
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] = _system_clock,
     ) -> None:
         self.trash_kept = trash_kept
         self._storage = storage
         self._raise_errors = raise_errors
         self._clock = clock
+        self._latest = datetime.min.replace(tzinfo=UTC)
 
     async def create_conversation(self, user_id: int, username: str, first_question: str) -> str:
         """Create an empty chat named after its first question, make it active, and give its id.
@@ -125,7 +126,7 @@ class ConversationManager:
             user_id,
             conversation_id,
             message,
-            updated_at=self._clock().isoformat(),
+            updated_at=self._now().isoformat(),
             first_name=name or None,
             include_deleted=include_deleted,
         )
@@ -233,7 +234,7 @@ class ConversationManager:
         return await self._storage.append_to_active(
             self._new_chat(user_id, username, ""),
             message,
-            updated_at=self._clock().isoformat(),
+            updated_at=self._now().isoformat(),
             first_name=name_from_question(message.text, default="") or None,
         )
 
@@ -314,12 +315,12 @@ class ConversationManager:
         return await self._storage.delete(
             user_id,
             conversation_id,
-            deleted_at=self._clock().isoformat(),
+            deleted_at=self._now().isoformat(),
             successor=self._new_chat(user_id, username, ""),
         )
 
     async def _list_deleted(self, user_id: int) -> list[ConversationMetadata]:
-        oldest = self._clock() - self.trash_kept
+        oldest = self._now() - self.trash_kept
         deleted = await self._storage.read_trash(user_id)
         kept = [chat for chat in deleted if parse_time(chat.deleted_at) >= oldest]
         if len(kept) < len(deleted):
@@ -332,7 +333,7 @@ class ConversationManager:
         return await self._storage.take_damage(user_id)
 
     def _new_chat(self, user_id: int, username: str, question: str) -> ConversationMetadata:
-        now = self._clock().isoformat()
+        now = self._now().isoformat()
         name = name_from_question(question, default="")
         return ConversationMetadata(
             conversation_id=str(uuid.uuid4()),
@@ -344,6 +345,11 @@ class ConversationManager:
             is_active=True,
             name_source="question" if name else "default",
         )
+
+    def _now(self) -> datetime:
+        """Tell the time, which never goes back here though the system's clock may be set back."""
+        self._latest = max(self._clock(), self._latest + timedelta(microseconds=1))
+        return self._latest
 
     async def _attempt(self, doing: Awaitable[_Result], failed: _Result) -> _Result:
         """Keep the seed's contract: a storage that fails gives `failed`, or raises if asked to."""

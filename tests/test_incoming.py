@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from aiogram import Bot, Dispatcher
+from aiogram.exceptions import TelegramNetworkError
+from aiogram.methods import SendMessage
 from aiogram.types import Message
 
 from bot import Turn
@@ -122,6 +124,51 @@ async def test_a_question_at_the_last_moment_is_answered_after_the_start(
         await dispatcher.feed_raw_update(bot, late)
         assert "is answered right after" in telegram.texts_in(1001)[-1]
         assert not inbox.is_empty
+
+
+async def test_an_answer_that_could_not_be_sent_at_the_end_is_sent_after_the_start(
+    folder: Path, client: Client
+) -> None:
+    model = Model()
+    model.opened.set()
+    telegram = QueueingTelegram([says(client, "why?")])
+    telegram.refuse(
+        SendMessage, TelegramNetworkError(SendMessage(chat_id=1, text=""), "no"), times=9
+    )
+    async with polled(folder, telegram, model):
+        await telegram.wait_for(lambda: len(telegram.of(SendMessage)) == 1)
+    assert telegram.texts_in(1001) == []
+    again = QueueingTelegram()
+    async with polled(folder, again, model) as bot:
+        await bot.settled()
+        assert again.texts_in(1001) == ["first words on why?"]
+        assert [m.sent_as for m in await stored(bot)] == ["message", "message"]
+    assert model.asked == ["why?"]
+
+
+async def test_the_disk_is_full_while_an_answer_streams(
+    folder: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, telegram = Model(), QueueingTelegram([says(client, "why?")])
+    async with polled(folder, telegram, model) as bot:
+        await telegram.wait_for(lambda: model.asked == ["why?"])
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", full)
+            model.opened.set()
+            await telegram.wait_for(lambda: bool(telegram.of(SendMessage)))
+            assert telegram.texts_in(1001)[-1].startswith("first words on why?")
+            assert "could not be saved" in telegram.texts_in(1001)[-1]
+            await telegram.push(says(client, "and now?"))
+            await telegram.wait_for(lambda: len(telegram.texts_in(1001)) == 2)
+            assert "unavailable" in telegram.texts_in(1001)[-1]
+        await telegram.push(says(client, "and then?"))
+        await bot.settled()
+        questions = [m.text for m in await stored(bot) if m.type == "user_question"]
+        assert questions == ["why?", "and then?"], "of the second the person was told"
+
+
+def full(*args: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @asynccontextmanager
@@ -244,9 +291,6 @@ async def test_a_failure_while_it_is_handled_again_is_logged(
 async def test_while_the_disk_is_full_an_update_is_confirmed_when_it_is_handled(
     desk: Desk, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*args: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     gate = desk.gates["question"] = asyncio.Event()
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +148,29 @@ async def test_the_trash_forgets_after_its_time(tmp_path: Path) -> None:
         await manager.delete_conversation(USER, kept)
         assert await manager.empty_trash(USER) == 1
         assert await manager.list_deleted(USER) == []
+
+
+async def test_a_clock_that_is_set_back_changes_no_order(tmp_path: Path) -> None:
+    now = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    storage = JsonStorage(tmp_path)
+    manager = ConversationManager(storage, clock=lambda: now)
+    first = await manager.create_conversation(USER, "anna", "first")
+    second = await manager.create_conversation(USER, "anna", "second")
+    now -= timedelta(hours=1)
+    third = await manager.create_conversation(USER, "anna", "third")
+
+    async def order() -> list[str]:
+        return [chat.conversation_id for chat in await manager.list_conversations(USER)]
+
+    assert await order() == [third, second, first]
+    assert await manager.add_message(USER, first, question("x"))
+    assert await order() == [first, third, second]
+    assert await manager.delete_conversation(USER, first)
+    assert await manager.get_active_conversation_id(USER) == third
+    now -= timedelta(days=40)
+    assert await manager.delete_conversation(USER, third)
+    assert [chat.conversation_id for chat in await manager.list_deleted(USER)] == [third, first]
+    await storage.close()
 
 
 async def test_deleting_the_last_chat_leaves_a_fresh_one(chats: ConversationManager) -> None:

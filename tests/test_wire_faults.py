@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiogram.utils.backoff import Backoff
 
 from bot import Turn
 from bot.delivery import Delivery
@@ -69,7 +70,16 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
     ],
     "down": [{"method": "sendMessage", "drop": True, "times": 6}],
     "failing": [{"method": "sendMessage", "error": 500, "times": 6}],
+    "a proxy's page": [{"method": "sendMessage", "garbage": True, "times": 6}],
 }
+A_BAD_MINUTE: list[dict[str, Any]] = [
+    {"error": 500},
+    {"garbage": True},
+    {"error": 429, "retry_after": 30},
+    {"drop": True},
+    {"error": 502, "garbage": True},
+    {"error": 429, "retry_after": 30},
+]
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -127,3 +137,31 @@ async def test_the_stop_of_the_draft_keeps_what_came(tmp_path: Path) -> None:
         await ben.stop(drafts[0])
         stopped = await ben.wait_message("⏹ Stopped.")
         assert stopped["text"] == "This\n\n⏹ Stopped."
+
+
+async def test_a_minute_in_which_telegram_does_nothing_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def without_waiting(self: Backoff) -> None:
+        next(self)
+
+    async def echo(turns: Sequence[Turn]) -> str:
+        return f"answer to {turns[-1].text}"
+
+    monkeypatch.setattr(Backoff, "asleep", without_waiting)
+    async with wired(tmp_path, echo) as bot, Person(bot.playground.url, 1002) as ben:
+        for fault in A_BAD_MINUTE:
+            for method in ("getUpdates", "sendMessage", "sendMessageDraft"):
+                bot.playground.faults.add(method=method, **fault)
+        for number in range(5):
+            await ben.send(f"question {number}")
+        for number in range(5):
+            await ben.wait_message(f"answer to question {number}")
+        assert len(await ben.ask("/chats", "1 chat")) > 0
+        [chat] = await bot.manager.list_conversations(1002)
+        messages = await bot.manager.get_messages(1002, chat.conversation_id)
+    assert [m.text for m in messages if m.type == "user_question"] == [
+        f"question {number}" for number in range(5)
+    ]
+    assert all(m.sent_as == "message" for m in messages)
+    assert len(messages) == 10

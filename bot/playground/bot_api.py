@@ -113,6 +113,8 @@ class BotApi:
             return web.json_response(BotApiError("", code=413).answer(), status=413)
         if fault is not None and fault.drop and request.transport is not None:
             request.transport.abort()
+        if fault is not None and fault.garbage:
+            return web.Response(text="<html>502 Bad Gateway</html>", content_type="text/html")
         return web.json_response({"ok": True, "result": result})
 
     async def _result(
@@ -120,7 +122,7 @@ class BotApi:
     ) -> Any:
         if fault is not None and not fault.done:
             await fault.happen()
-            if fault.drop:
+            if fault.drop or fault.garbage:
                 return None
         result = await self._run(name, values, uploads)
         if fault is not None and fault.done:

@@ -24,6 +24,7 @@ class Fault:
     delay: float
     drop: bool
     done: bool
+    garbage: bool
     times: int
 
     async def happen(self) -> None:
@@ -48,19 +49,23 @@ class Faults:
         delay: float = 0.0,
         drop: bool = False,
         done: bool = False,
+        garbage: bool = False,
         times: int = 1,
     ) -> None:
         """The next ``times`` calls of ``method`` go wrong.
 
         ``error`` refuses with this HTTP status (``description`` comes without "Bad Request: "),
-        ``delay`` is in seconds, ``drop`` breaks the connection off. With ``done`` the call is
+        ``delay`` is in seconds, ``drop`` breaks the connection off, ``garbage`` answers with what
+        is no JSON, as proxies do. With ``done`` the call is
         carried out first, so that the bot does not know what has happened.
         """
         if error == 429:
             retry_after = retry_after or 1
         reason = dict(_REASONS).get(error or 0, f"retry after {retry_after}")
         reason = reason if description is None else description
-        fault = Fault(method.lower(), error, reason, retry_after, delay, drop, done, times)
+        fault = Fault(
+            method.lower(), error, reason, retry_after, delay, drop, done, garbage, times
+        )
         self._faults.append(fault)
 
     def take(self, method: str) -> Fault | None:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import (
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SECRET = re.compile(r"[A-Za-z0-9_-]{32,256}")
 
 # A description says what the setting takes; it is what a person reads who gave it a wrong value.
 
@@ -61,6 +71,23 @@ class Settings(BaseSettings):
     trash_days: Annotated[
         int, Field(ge=1, le=3650, description="how many days deleted chats are kept, 1-3650")
     ] = 30
+    webhook_url: Annotated[
+        HttpUrl | None,
+        Field(description="the https address at which Telegram reaches the bot; none polls"),
+    ] = None
+    webhook_secret: Annotated[
+        SecretStr | None,
+        Field(
+            description="32-256 letters, digits, _ and -, where WEBHOOK_URL is set",
+            validate_default=True,
+        ),
+    ] = None
+    webhook_host: Annotated[
+        str, Field(description="the address to listen on behind your proxy")
+    ] = "127.0.0.1"
+    webhook_port: Annotated[
+        int, Field(ge=1, le=65535, description="the port to listen on behind your proxy, 1-65535")
+    ] = 8081
     playground_port: Annotated[
         int, Field(ge=0, le=65535, description="a port number, 0-65535; 0 takes any free one")
     ] = 8080
@@ -79,6 +106,17 @@ class Settings(BaseSettings):
             if not secret or any(char.isspace() for char in secret):
                 raise ValueError("not a token")
         return token
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _keeps_strangers_out(
+        cls, secret: SecretStr | None, info: ValidationInfo
+    ) -> SecretStr | None:
+        """Without a secret anybody could post updates of anybody (Bot API, `setWebhook`)."""
+        is_needed = info.data.get("webhook_url") is not None
+        if is_needed and not (secret and _SECRET.fullmatch(secret.get_secret_value())):
+            raise ValueError("not a secret")
+        return secret
 
     @field_validator("log_level", mode="before")
     @classmethod

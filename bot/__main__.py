@@ -26,9 +26,10 @@ from .commands import register_commands
 from .context import ContextLimits
 from .inbox import Inbox
 from .playground import Playground
-from .polling import ResilientSession, poll, stop_on_signals
+from .polling import ResilientSession, leave_webhook, poll, stop_on_signals
 from .router import create_router
 from .texts import Languages
+from .webhook import Check, Webhook
 
 logger = logging.getLogger("bot")
 
@@ -79,7 +80,16 @@ async def run(settings: Settings) -> None:
         inbox = await _open_inbox(settings, bot, opened)
         logger.info("%s answers", answerer.name)
         await _introduce(bot)
-        await _poll(dispatcher, bot, inbox, stopping)
+        try:
+            if settings.webhook_url is None:
+                await leave_webhook(bot)
+                await poll(dispatcher, bot, inbox, stopping)
+            else:
+                await _serve(settings, manager, dispatcher, bot, inbox, stopping)
+        except TelegramUnauthorizedError as error:
+            raise StartError("BOT_TOKEN: Telegram does not know this token") from error
+        except TelegramNetworkError as error:
+            raise StartError("Telegram cannot be reached; check the network") from error
     logger.info("stopped; everything is saved")
 
 
@@ -130,13 +140,17 @@ async def _make_bot(settings: Settings, opened: AsyncExitStack) -> Bot:
     try:
         await playground.start()
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
-        reason = f"port {settings.playground_port} cannot be used ({why})"
+        reason = _port_refusal(settings.playground_port, error)
         raise StartError(f"PLAYGROUND_PORT: {reason}") from error
     opened.push_async_callback(playground.close)
     sys.stdout.write(f"No BOT_TOKEN: the bot is in a local playground, open {playground.url}\n")
     sys.stdout.flush()
     return Bot(playground.token, session=ResilientSession(api=playground.api))
+
+
+def _port_refusal(port: int, error: OSError) -> str:
+    why = os.strerror(error.errno) if error.errno else str(error)
+    return f"port {port} cannot be used ({why})"
 
 
 async def _open_inbox(settings: Settings, bot: Bot, opened: AsyncExitStack) -> Inbox:
@@ -158,13 +172,29 @@ async def _introduce(bot: Bot) -> None:
         logger.warning("commands could not be registered: %s", error)
 
 
-async def _poll(dispatcher: Dispatcher, bot: Bot, inbox: Inbox, stopping: asyncio.Event) -> None:
+async def _serve(
+    settings: Settings,
+    manager: ConversationManager,
+    dispatcher: Dispatcher,
+    bot: Bot,
+    inbox: Inbox,
+    stopping: asyncio.Event,
+) -> None:
+    url, secret = settings.webhook_url, _reveal(settings.webhook_secret)
+    if settings.bot_token is None or url is None or secret is None:
+        raise StartError("WEBHOOK_URL needs BOT_TOKEN: the playground has no webhooks")
+    checks: dict[str, Check] = {"storage": lambda: manager.load_index(0), "telegram": bot.get_me}
+    webhook = Webhook(dispatcher, bot, inbox, path=url.path or "/", secret=secret, checks=checks)
+    await bot.set_webhook(
+        str(url), secret_token=secret, allowed_updates=dispatcher.resolve_used_update_types()
+    )
     try:
-        await poll(dispatcher, bot, inbox, stopping)
-    except TelegramUnauthorizedError as error:
-        raise StartError("BOT_TOKEN: Telegram does not know this token") from error
-    except TelegramNetworkError as error:
-        raise StartError("Telegram cannot be reached; check the network") from error
+        await webhook.serve(settings.webhook_host, settings.webhook_port, stopping)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise StartError(
+            f"WEBHOOK_PORT: {settings.webhook_port} cannot be used ({why})"
+        ) from error
 
 
 if __name__ == "__main__":

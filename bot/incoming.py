@@ -21,6 +21,8 @@ from .inbox import Entry, Inbox
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 10  # seconds for handlers at the end; what takes longer is handled after the start
+
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
 Over = Callable[[], Awaitable[None]]
 
@@ -117,6 +119,14 @@ class Incoming(BaseMiddleware):
         """Return when Telegram may forget what it has sent: it is written down, or handled."""
         if not self._is_kept:
             await self.settle()
+
+    async def take(self, dispatcher: Dispatcher, bot: Bot, raw: dict[str, Any]) -> None:
+        """Take an update that came by itself; when this returns, its sender may forget it."""
+        update = decode(bot, raw)
+        if update is not None:
+            await self.keep([raw])
+            self._count(asyncio.create_task(_feed(dispatcher, bot, update)))
+            await self.confirm()
 
     async def replay(self, dispatcher: Dispatcher, bot: Bot) -> None:
         """Hand out what the last run left open, oldest first; the handling goes on after this."""

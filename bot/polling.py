@@ -17,9 +17,7 @@ from aiogram.methods.base import TelegramType
 from aiogram.types import Update
 
 from .inbox import Inbox
-from .incoming import Incoming, decode
-
-_PATIENCE = 10  # seconds for handlers at the end; what takes longer is handled after the start
+from .incoming import PATIENCE, Incoming, decode
 
 
 class Batch(list[Update]):
@@ -99,7 +97,7 @@ async def poll(dispatcher: Dispatcher, bot: Bot, inbox: Inbox, stopping: asyncio
     bot.session.middleware(Fetching(dispatcher, incoming))
 
     async def settle() -> None:
-        await incoming.settle(_PATIENCE)
+        await incoming.settle(PATIENCE)
 
     dispatcher.shutdown.register(settle)
     polling = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False))
@@ -111,6 +109,12 @@ async def poll(dispatcher: Dispatcher, bot: Bot, inbox: Inbox, stopping: asyncio
         await polling
     finally:
         waiting.cancel()
+
+
+async def leave_webhook(bot: Bot) -> None:
+    """Have Telegram hold its updates for polling, where they were sent to a webhook before."""
+    if (await bot.get_webhook_info()).url:
+        await bot.delete_webhook(drop_pending_updates=False)
 
 
 def stop_on_signals(stopping: asyncio.Event) -> None:

@@ -74,6 +74,17 @@ def test_a_wrong_value_is_one_line_that_names_the_setting(
     assert value not in message or value in {"0", "-1", "hello"}
 
 
+def test_a_webhook_needs_a_secret_that_nobody_guesses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBHOOK_URL", "https://bot.example.org/telegram")
+    for secret in (None, "short", "s" * 31, "ß" * 40, "s" * 257):
+        if secret is not None:
+            monkeypatch.setenv("WEBHOOK_SECRET", secret)
+        with pytest.raises(SettingsError, match="WEBHOOK_SECRET takes 32-256 letters"):
+            load_settings()
+    monkeypatch.setenv("WEBHOOK_SECRET", "s" * 32)
+    assert "sss" not in repr(load_settings())
+
+
 def test_all_wrong_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRASH_DAYS", "x")
     monkeypatch.setenv("LOG_LEVEL", "x")

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.exceptions import TelegramBadRequest
+from aiogram.exceptions import TelegramBadRequest, TelegramConflictError
 from aiogram.types import (
     BotCommand,
     BotCommandScopeAllPrivateChats,
@@ -637,12 +637,19 @@ async def test_get_chat(api: Bot) -> None:
     assert (chat.id, chat.type, chat.first_name, chat.username) == (1002, "private", "Ben", "ben")
 
 
-async def test_there_are_no_webhooks(api: Bot) -> None:
-    with pytest.raises(TelegramBadRequest, match="long polling only"):
-        await api.set_webhook("https://example.com/hook")
-
+async def test_a_webhook_takes_the_place_of_polling(api: Bot) -> None:
+    with pytest.raises(TelegramBadRequest, match="unallowed characters"):
+        await api.set_webhook("https://example.com/hook", secret_token="a b")
+    assert await api.set_webhook("https://example.com/hook", secret_token="a-b")
+    assert (await api.get_webhook_info()).url == "https://example.com/hook"
+    with pytest.raises(TelegramConflictError, match="while webhook is active"):
+        await api.get_updates()
     assert await api.delete_webhook() is True
     assert (await api.get_webhook_info()).url == ""
+    assert await api.get_updates() == []
+
+
+async def test_there_is_nothing_to_leave(api: Bot) -> None:
     assert await api.log_out() is True
     assert await api.close() is True
 

@@ -1,6 +1,7 @@
 """getUpdates and its neighbours, answerCallbackQuery, getFile, getChat."""
 
 import logging
+import re
 from typing import Any, Final
 
 from aiogram.methods import (
@@ -22,6 +23,11 @@ logger = logging.getLogger(__name__)
 _DEFAULT_LIMIT: Final = 100
 _MAX_ANSWER: Final = 200
 _MAX_DOWNLOAD_BYTES: Final = 20 * 1024 * 1024
+_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_WEBHOOK_IS_ACTIVE: Final = (
+    "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook"
+    " first"
+)
 _BOT_ABILITIES: Final = (
     "can_join_groups",
     "can_read_all_group_messages",
@@ -38,6 +44,8 @@ async def get_me(world: World, request: Request) -> Wire:  # noqa: ARG001
 
 async def get_updates(world: World, request: Request) -> list[Wire]:
     method: GetUpdates = request.method
+    if world.webhooks.url:
+        raise BotApiError(_WEBHOOK_IS_ACTIVE, code=409)
     if method.allowed_updates is not None:
         world.updates.allowed = method.allowed_updates
     limit = _DEFAULT_LIMIT if method.limit is None else method.limit
@@ -45,26 +53,32 @@ async def get_updates(world: World, request: Request) -> list[Wire]:
 
 
 async def set_webhook(world: World, request: Request) -> bool:
+    """As Telegram does, but plain http is good enough here."""
     method: SetWebhook = request.method
+    if method.secret_token is not None and not _SECRET.fullmatch(method.secret_token):
+        raise BotApiError("secret token contains unallowed characters")
+    if method.allowed_updates is not None:
+        world.updates.allowed = method.allowed_updates
+    if method.drop_pending_updates:
+        world.updates.drop()
     if method.url:
-        raise BotApiError("the playground does long polling only, it calls no webhook")
-    return _without_webhook(world, drop=bool(method.drop_pending_updates))
+        await world.webhooks.start(method.url, method.secret_token, method.max_connections)
+    else:
+        await world.webhooks.stop()
+    return True
 
 
 async def delete_webhook(world: World, request: Request) -> bool:
     method: DeleteWebhook = request.method
-    return _without_webhook(world, drop=bool(method.drop_pending_updates))
-
-
-def _without_webhook(world: World, *, drop: bool) -> bool:
-    if drop:
+    await world.webhooks.stop()
+    if method.drop_pending_updates:
         world.updates.drop()
     return True
 
 
 async def get_webhook_info(world: World, request: Request) -> Wire:  # noqa: ARG001
     info: dict[str, Any] = {
-        "url": "",
+        "url": world.webhooks.url,
         "has_custom_certificate": False,
         "pending_update_count": len(world.updates),
     }

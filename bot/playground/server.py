@@ -83,6 +83,7 @@ class Playground:
             self._state.start()
 
     async def close(self) -> None:
+        await self._world.webhooks.stop()
         self._world.close()
         if self._runner is not None:
             await self._runner.cleanup()

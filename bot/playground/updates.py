@@ -5,7 +5,7 @@ import copy
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, Final
 
 from .errors import BotApiError
@@ -33,6 +33,7 @@ class Updates:
         self._next_id = int(time.time())  # so that a new playground does not repeat an old one's
         self._poll: asyncio.Future[bool] | None = None
         self._closed = False
+        self._pushed = asyncio.Event()
         self.allowed: list[str] = []
 
     def __len__(self) -> int:
@@ -47,6 +48,7 @@ class Updates:
             self._pending.popleft()
         self._pending.append({"update_id": self._next_id, kind: copy.deepcopy(payload)})
         self._next_id += 1
+        self._pushed.set()
         self._changed()
         self._end_poll(conflict=False)
 
@@ -60,6 +62,19 @@ class Updates:
         if not self._pending and seconds > 0 and not self._closed:
             await self._wait(min(seconds, _MAX_TIMEOUT))
         return list(self._pending)[: min(max(limit, 1), _MAX_LIMIT)]
+
+    async def others_than(self, known: Container[int]) -> list[Update]:
+        """Waits until there are updates that are not ``known``, and gives them, oldest first."""
+        while True:
+            others = [update for update in self._pending if update["update_id"] not in known]
+            if others:
+                return others
+            self._pushed.clear()
+            await self._pushed.wait()
+
+    def take_away(self, update_id: int) -> None:
+        self._pending = deque(u for u in self._pending if u["update_id"] != update_id)
+        self._changed()
 
     def drop(self) -> None:
         self._pending.clear()

@@ -9,6 +9,7 @@ from .errors import BotApiError
 from .files import Files
 from .profile import BotProfile
 from .updates import Updates
+from .webhooks import Webhooks
 
 BOT_ID: Final = 7_000_000_001
 _BOT_USERNAME: Final = "playground_bot"
@@ -24,6 +25,7 @@ class World:
         self.profile = BotProfile()
         self.files = Files(folder, changed)
         self.updates = Updates(changed)
+        self.webhooks = Webhooks(self.updates)
         self.dialogs = {p.user_id: Dialog(p, self.bot_user()) for p in self._persons}
 
     def bot_user(self) -> Wire:

@@ -51,3 +51,30 @@ async def test_a_stand_in_is_gone_for_good_before_the_index_forgets_it(
         assert await storage.restore(USER, "a", activate=True)
     removed = calls.index("unlink stand-in.json")
     assert "fsync user_1001" in calls[removed : calls.index("replace index.json")]
+
+
+async def test_nothing_is_acknowledged_that_rests_on_unsynced_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed process did last is seen by the next one, and may not be durable yet."""
+    async with opened(tmp_path) as storage:
+        await storage.create(new_chat("a"))
+        await storage.create(new_chat("b"))
+        await storage.delete(USER, "b", deleted_at=LATER, successor=new_chat("never"))
+    synced = []
+    fsync = os.fsync
+
+    def noting_fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting_fsync)
+    async with opened(tmp_path) as storage:
+        synced.clear()
+        await storage.read_index(USER)
+        assert synced == []
+        assert await storage.create(new_chat("c"), unless_active="empty") == "a"
+        assert set(synced) == {"user_1001", "trash"}
+        synced.clear()
+        assert not await storage.delete(USER, "b", deleted_at=LATER, successor=new_chat("c"))
+        assert synced == []  # once is enough

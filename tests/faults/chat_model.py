@@ -6,6 +6,8 @@ hold by id what `new_chat` gives.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from conversations import ConversationMessage, ConversationMetadata
@@ -166,6 +168,14 @@ def purge(state: State, *, everything: bool) -> int:
     if everything:
         state["trash"].clear()
     return removed
+
+
+def partly_purged(state: State) -> Iterator[State]:
+    """Chats are removed one after another, in any order."""
+    trash = state["trash"]
+    for count in range(1, len(trash)):
+        for left in itertools.combinations(trash, count):
+            yield {**state, "trash": {chat_id: trash[chat_id] for chat_id in left}}
 
 
 def keep_file(state: State, name: str, data: bytes) -> str:

@@ -153,7 +153,8 @@ def purge(user: int, *, deleted_before: str | None = None) -> Operation:
     async def act(storage: ConversationStorage) -> int:
         return await storage.purge(user, deleted_before=deleted_before)
 
-    return Operation("purge", user, act, partial(chat_model.purge, everything=everything))
+    change = partial(chat_model.purge, everything=everything)
+    return Operation("purge", user, act, change, chat_model.partly_purged)
 
 
 def keep_file(user: int, name: str, data: bytes) -> Operation:

@@ -4,13 +4,15 @@ The rules are those of POSIX, stricter than any file system of today: what a fil
 after an fsync of that file, and not by a rename or by anybody else's fsync. A name is durable
 after an fsync of the folder that it stands in. A rename is one step: a power cut leaves both its
 sides or none, and an fsync of the folder it went to saves both. But an fsync of the folder that
-it came from saves no more than that the old name is gone.
+it came from saves no more than that the old name is gone, unless the program that renamed it
+was killed: the next one cannot know which way it went.
 After a failed fsync of a file the bytes it was to save are gone for good, though the program
 still sees them; the names of a folder whose fsync failed may still become durable later.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
@@ -114,10 +116,12 @@ class Step:
 
     names: list[Name]
     time: int
+    is_whole: bool = False  # an fsync of any of its folders saves all of it
 
     def saved_by(self, folder: FolderNode) -> list[Name]:
         """Tell what an fsync of this folder makes durable."""
-        if self.names[0].folder is folder:
+        folders = [name.folder for name in self.names]
+        if folders[0] is folder or (self.is_whole and folder in folders):
             return self.names
         return [name for name in self.names if name.folder is folder]
 
@@ -155,6 +159,13 @@ class Disk:
         if isinstance(event, Call):
             for change in event.changes:
                 self._apply(change, event.time)
+
+    def orphaned(self) -> Disk:
+        """The same disk, for the program that comes after one that was killed."""
+        disk = copy.deepcopy(self)
+        for step in disk.steps:
+            step.is_whole = True
+        return disk
 
     def tree(self) -> Tree:
         """What the program sees, and what is left after the process alone is killed."""

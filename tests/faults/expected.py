@@ -42,8 +42,9 @@ class Expected:
         """Give the states that a user may be in if all stops now."""
         states = found = self._states[user]
         for operation in self._tried[user]:
+            between = [part for state in states for part in operation.partly(state)]
             states = [done(operation, state)[0] for state in states]
-            found = _distinct([*found, *states])
+            found = _distinct([*found, *between, *states])
         return found
 
     def shown(self, user: int) -> list[State]:
@@ -51,6 +52,10 @@ class Expected:
         if user not in self._seen:
             self._seen[user] = [self._shown(state) for state in self.of(user)]
         return self._seen[user]
+
+    def crashed(self) -> Expected:
+        """Go on after a crash; what was under way has happened or not, and nobody tells."""
+        return Expected({user: self.of(user) for user in self._states}, self._shown)
 
     def narrowed(self, observed: Mapping[int, State]) -> Expected:
         """Go on after a crash, with the states that look like what was seen then."""
@@ -70,13 +75,16 @@ class Expected:
         if mark.said == "try":
             self._tried[user].append(operation)
             return None
-        first = self._tried[user].pop(0)
+        first = self._tried[user][0]
         if first is not operation:
             return f"{operation.name} overtook {first.name}"
-        outcomes = [done(operation, state) for state in self._states[user]]
         if mark.said == "err":
-            self._states[user] = _distinct([*self._states[user], *(s for s, _ in outcomes)])
+            later = self._tried[user][1:]
+            self._tried[user] = [operation]
+            self._states[user], self._tried[user] = self.of(user), later
             return None
+        self._tried[user].pop(0)
+        outcomes = [done(operation, state) for state in self._states[user]]
         fitting = [state for state, result in outcomes if result == mark.result]
         if not fitting:
             results = [result for _, result in outcomes]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 from tests.faults.bench import Bench
@@ -57,16 +56,16 @@ async def side_by_side(bench: Bench) -> None:
 
 async def killed_twice(bench: Bench) -> None:
     """Killed; and again at every call of the recovery and of the operation tried again."""
-    await _twice(bench, lambda disk: disk, lambda disk: disk.tree())
+    await _twice(bench, Disk.orphaned, Disk.tree, is_durable=True)
 
 
 async def killed_then_power_lost(bench: Bench) -> None:
     """Killed; and out of power in the recovery: what was not synced before is not synced yet."""
-    await _twice(bench, lambda disk: disk, all_lost)
+    await _twice(bench, Disk.orphaned, all_lost, is_durable=False)
 
 
 async def power_lost_twice(bench: Bench) -> None:
-    await _twice(bench, lambda disk: Disk(all_lost(disk)), all_lost)
+    await _twice(bench, lambda disk: Disk(all_lost(disk)), all_lost, is_durable=True)
 
 
 async def check_losses(bench: Bench, stop: Stop) -> None:
@@ -75,19 +74,23 @@ async def check_losses(bench: Bench, stop: Stop) -> None:
 
 
 async def _twice(
-    bench: Bench, first: Callable[[Disk], Disk], second: Callable[[Disk], Tree]
+    bench: Bench,
+    first: Callable[[Disk], Disk],
+    second: Callable[[Disk], Tree],
+    *,
+    is_durable: bool,
 ) -> None:
     trace = await record(bench, bench.subject.workload(bench.seed))
     tried = set()
     for stop in trace.stops():
         if not bench.wants(stop.point):
             continue
-        disk = first(copy.deepcopy(stop.disk))
+        disk = first(stop.disk)
         key = digest(disk.tree()), digest(all_lost(disk))
         if key in tried:
             continue
         tried.add(key)
-        again = await record_again(bench, stop, disk)
+        again = await record_again(bench, stop, disk, is_durable=is_durable)
         if again is None:
             bench.count(stop.point, f"stopped {stop}", ["the first recovery finds too little"])
             continue

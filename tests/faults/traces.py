@@ -66,10 +66,10 @@ async def record(bench: Bench, operations: Iterable[Operation], *, at_once: bool
     return Trace(Disk({}), bench.expected(), events)
 
 
-async def record_again(bench: Bench, stop: Stop, disk: Disk) -> Trace | None:
+async def record_again(bench: Bench, stop: Stop, disk: Disk, *, is_durable: bool) -> Trace | None:
     """After a crash there, open the store, look at it, and do again what was under way.
 
-    None where the store does not hold what it has to.
+    Where all is durable that is seen then, it stays. None where that is not what it has to be.
     """
     tree, root = disk.tree(), bench.disk / STORE
     lay_out(tree, bench.disk)
@@ -80,6 +80,8 @@ async def record_again(bench: Bench, stop: Stop, disk: Disk) -> Trace | None:
             expected = stop.expected.narrowed(observed)
             if not expected.is_possible:
                 return None
+            if not is_durable:
+                expected = stop.expected.crashed()
             await bench.say_all(store, stop.expected.under_way(), shim)
             events = list(shim.events)
     return Trace(before, expected, events)

@@ -232,7 +232,12 @@ class FolderState:
     def remove_later(self, conversation_id: str) -> None:
         """Forget a chat now; its file goes with the next `tidy`."""
         self.forget(conversation_id)
-        self._repairs.append(lambda: self.file(conversation_id).unlink(missing_ok=True))
+        self._repairs.append(lambda: self._remove(conversation_id))
+
+    def _remove(self, conversation_id: str) -> None:
+        """Remove a chat's file for good: were it back after the index, it would be adopted."""
+        self.file(conversation_id).unlink(missing_ok=True)
+        sync_folder(self.path)
 
     def _count_damage(self, told: int) -> None:
         """Tell from the names in the folder how much was put aside and not told yet.

@@ -101,13 +101,13 @@ class JsonStorage:
     async def create(
         self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None = None
     ) -> str:
-        return await self._do(
+        return await self._change(
             metadata.user_id, lambda folder: folder.create(metadata, unless_active=unless_active)
         )
 
     async def save(self, conversation: Conversation) -> bool:
         user_id = conversation.metadata.user_id
-        return await self._do(user_id, lambda folder: folder.save(conversation))
+        return await self._change(user_id, lambda folder: folder.save(conversation))
 
     async def append(
         self,
@@ -119,7 +119,7 @@ class JsonStorage:
         first_name: str | None = None,
         include_deleted: bool = False,
     ) -> bool:
-        return await self._do(
+        return await self._change(
             user_id,
             lambda folder: folder.append(
                 conversation_id,
@@ -138,7 +138,7 @@ class JsonStorage:
         updated_at: str,
         first_name: str | None = None,
     ) -> ConversationMetadata:
-        return await self._do(
+        return await self._change(
             fallback.user_id,
             lambda folder: folder.append_to_active(
                 fallback, message, updated_at=updated_at, first_name=first_name
@@ -154,7 +154,7 @@ class JsonStorage:
         *,
         include_deleted: bool = False,
     ) -> bool:
-        return await self._do(
+        return await self._change(
             user_id,
             lambda folder: folder.replace(
                 conversation_id, old, new, include_deleted=include_deleted
@@ -164,16 +164,20 @@ class JsonStorage:
     async def rename(
         self, user_id: int, conversation_id: str, name: str, source: NameSource
     ) -> bool:
-        return await self._do(user_id, lambda folder: folder.rename(conversation_id, name, source))
+        return await self._change(
+            user_id, lambda folder: folder.rename(conversation_id, name, source)
+        )
 
     async def set_mode(self, user_id: int, conversation_id: str, mode: SearchType) -> bool:
-        return await self._do(user_id, lambda folder: folder.set_mode(conversation_id, mode))
+        return await self._change(user_id, lambda folder: folder.set_mode(conversation_id, mode))
 
     async def pin(self, user_id: int, conversation_id: str, *, pinned: bool) -> bool:
-        return await self._do(user_id, lambda folder: folder.pin(conversation_id, pinned=pinned))
+        return await self._change(
+            user_id, lambda folder: folder.pin(conversation_id, pinned=pinned)
+        )
 
     async def activate(self, user_id: int, conversation_id: str) -> bool:
-        return await self._do(user_id, lambda folder: folder.activate(conversation_id))
+        return await self._change(user_id, lambda folder: folder.activate(conversation_id))
 
     async def delete(
         self,
@@ -183,7 +187,7 @@ class JsonStorage:
         deleted_at: str,
         successor: ConversationMetadata,
     ) -> bool:
-        return await self._do(
+        return await self._change(
             user_id,
             lambda folder: folder.delete(
                 conversation_id, deleted_at=deleted_at, successor=successor
@@ -191,7 +195,7 @@ class JsonStorage:
         )
 
     async def restore(self, user_id: int, conversation_id: str, *, activate: bool) -> bool:
-        return await self._do(
+        return await self._change(
             user_id, lambda folder: folder.restore(conversation_id, activate=activate)
         )
 
@@ -199,13 +203,24 @@ class JsonStorage:
         return await self._do(user_id, UserFolder.read_trash)
 
     async def purge(self, user_id: int, *, deleted_before: str | None = None) -> int:
-        return await self._do(user_id, lambda folder: folder.purge(deleted_before=deleted_before))
+        return await self._change(
+            user_id, lambda folder: folder.purge(deleted_before=deleted_before)
+        )
 
     async def keep_file(self, user_id: int, name: str, data: bytes) -> str:
-        return await self._do(user_id, lambda folder: folder.keep_file(name, data))
+        return await self._change(user_id, lambda folder: folder.keep_file(name, data))
 
     async def take_damage(self, user_id: int) -> int:
-        return await self._do(user_id, UserFolder.take_damage)
+        return await self._change(user_id, UserFolder.take_damage)
+
+    async def _change(self, user_id: int, verb: Callable[[UserFolder], _Result]) -> _Result:
+        """Run a verb whose answer is a promise, also where it finds nothing to do."""
+
+        def settled(folder: UserFolder) -> _Result:
+            folder.settle()
+            return verb(folder)
+
+        return await self._do(user_id, settled)
 
     async def _do(self, user_id: int, verb: Callable[[UserFolder], _Result]) -> _Result:
         """Run one verb on a user's folder, alone with it, in a thread."""

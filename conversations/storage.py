@@ -158,7 +158,10 @@ class ConversationStorage(Protocol):
         """
 
     async def purge(self, user_id: int, *, deleted_before: str | None = None) -> int:
-        """Remove chats from the trash for good, all or those deleted earlier; tell how many."""
+        """Remove chats from the trash for good, all or those deleted earlier; tell how many.
+
+        One goes after another: a crash, or an error, may leave some of them.
+        """
 
     async def keep_file(self, user_id: int, name: str, data: bytes) -> str:
         """Keep a file of a user beside the chats; give where, relative to the user's folder.

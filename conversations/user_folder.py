@@ -46,9 +46,11 @@ class UserFolder:
         path = root / f"user_{user_id}"
         self._trash = path / TRASH
         self._files = path / "files"
-        if self._trash.is_dir():
-            sweep_temporary(self._trash)
+        for folder in (self._trash, self._files):
+            if folder.is_dir():
+                sweep_temporary(folder)
         self._state = FolderState(path, user_id)
+        self._is_settled = False
 
     @property
     def cached_bytes(self) -> int:
@@ -58,6 +60,17 @@ class UserFolder:
     def is_current(self) -> bool:
         """Tell whether nobody else has changed the folder since."""
         return self._state.is_current()
+
+    def settle(self) -> None:
+        """Make durable what we see: a process that was killed, or a call that failed, did it last.
+
+        The verbs after that do so by themselves.
+        """
+        if not self._is_settled:
+            for folder in (self._state.path, self._trash):
+                if folder.is_dir():
+                    sync_folder(folder)
+            self._is_settled = True
 
     def read_index(self) -> UserIndex:
         self._state.refresh()

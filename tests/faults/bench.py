@@ -1,0 +1,170 @@
+"""Runs a subject, and looks at what is left of it: the one place that judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.faults.calls import Mark
+from tests.faults.expected import Expected
+from tests.faults.folders import Tree, digest, lay_out
+from tests.faults.operations import Operation, State
+from tests.faults.recorder import Recorder
+from tests.faults.subjects import Subject
+
+STORE = "store"  # the store's own folder, below the one that is watched
+
+
+@dataclass
+class Tally:
+    """What one mode found with one subject and one seed."""
+
+    mode: str
+    subject: str
+    seed: int
+    cases: int = 0
+    states: int = 0  # distinct folders that were opened
+    broken: list[str] = field(default_factory=list)  # one line each, with the way to replay it
+
+
+class BrokenError(Exception):
+    """The first thing found where the first one is enough."""
+
+
+@dataclass
+class Seen:
+    """A folder that was opened: what its users saw, and what was wrong whatever was expected."""
+
+    observed: dict[int, State] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+
+class Bench:
+    def __init__(
+        self,
+        mode: str,
+        subject: Subject,
+        seed: int,
+        place: Path,
+        *,
+        point: int | None = None,
+        first_only: bool = False,
+    ) -> None:
+        """Work in the empty folder `place`; with `point` try that one alone."""
+        self.subject = subject
+        self.seed = seed
+        self.point = point
+        self.tally = Tally(mode, subject.name, seed)
+        self.disk = place / "disk"
+        self._checked = place / "checked"
+        self._first_only = first_only
+        self._seen: dict[bytes, Seen] = {}
+
+    @property
+    def calls_per_tick(self) -> int:
+        """Every other seed has a clock so coarse that many calls fall on the same time."""
+        return 40 if self.seed % 2 else 1
+
+    def wants(self, point: int) -> bool:
+        return self.point is None or self.point == point
+
+    def expected(self) -> Expected:
+        states = {user: [self.subject.empty()] for user in self.subject.users}
+        return Expected(states, self.subject.shown)
+
+    def count(self, point: int, what: str, wrong: Iterable[str]) -> None:
+        """Count one case, and note what was wrong with it."""
+        self.tally.cases += 1
+        found = list(wrong)
+        if found:
+            tally = self.tally
+            how = f"--mode {tally.mode} --subject {tally.subject} --seed {tally.seed}"
+            self.tally.broken.append(f"{how} --point {point}: {what}: {'; '.join(found)}")
+            if self._first_only:
+                raise BrokenError
+
+    async def check(self, point: int, what: str, tree: Tree, expected: Expected) -> None:
+        """Open this folder afresh; count whether it holds what it has to."""
+        key = digest(tree)
+        if key not in self._seen:
+            self._seen[key] = Seen()
+            self.tally.states += 1
+            lay_out(tree, self._checked)
+            await self._open(self._seen[key], expected)
+        seen = self._seen[key]
+        self.count(point, what, seen.wrong or self._unexpected(seen.observed, expected))
+
+    async def look(self, store: Any, root: Path) -> dict[int, State]:
+        subject = self.subject
+        return {user: await subject.observe(store, root, user) for user in subject.users}
+
+    async def say(self, store: Any, operation: Operation, log: Recorder | None = None) -> Mark:
+        """Try an operation; give what the program says of it in the end."""
+        if log is not None:
+            log.mark(Mark("try", operation))
+        try:
+            said = Mark("ack", operation, await operation.act(store))
+        except self.subject.failure:
+            said = Mark("err", operation)
+        if log is not None:
+            log.mark(said)
+        return said
+
+    async def say_all(self, store: Any, operations: Iterable[Operation], log: Recorder) -> None:
+        """Do operations on a disk that is whole; there each has to be acknowledged."""
+        for operation in operations:
+            said = await self.say(store, operation, log)
+            assert said.said == "ack", f"{operation.name} failed on a whole disk"
+
+    async def compare(self, store: Any, root: Path, expected: Expected) -> list[str]:
+        """Tell where what the users see now is not what they may see."""
+        observed = await self.look(store, root)
+        return self._unexpected(observed, expected) + self.subject.complaints(root, observed)
+
+    def _unexpected(self, observed: dict[int, State], expected: Expected) -> list[str]:
+        found = []
+        for user, state in observed.items():
+            shown = expected.shown(user)
+            if state not in shown:
+                found.append(f"user {user}: {difference(state, shown[-1])}")
+        return found
+
+    async def _open(self, seen: Seen, expected: Expected) -> None:
+        root = self._checked / STORE
+        try:
+            async with self.subject.opened(root) as store:
+                seen.observed = await self.look(store, root)
+                seen.wrong = self.subject.complaints(root, seen.observed)
+                if seen.wrong or self._unexpected(seen.observed, expected):
+                    return
+                left = expected.narrowed(seen.observed)
+                seen.wrong = await self._go_on(store, left)
+            async with self.subject.opened(root) as store:
+                seen.wrong += await self.compare(store, root, left)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the folder cannot be used
+            seen.wrong.append(f"{type(error).__name__}: {error}")
+
+    async def _go_on(self, store: Any, expected: Expected) -> list[str]:
+        """Do one operation of each sort; what they give has to fit, and what is seen after."""
+        wrong = []
+        for user in self.subject.users:
+            for operation in self.subject.probes(user, expected.of(user)[0]):
+                wrong += expected.hear_all(
+                    Mark("try", operation), await self.say(store, operation)
+                )
+        return wrong
+
+
+def difference(seen: object, wanted: object, path: str = "") -> str:
+    """Tell in a line where two states differ first."""
+    if isinstance(seen, dict) and isinstance(wanted, dict):
+        for key in sorted(seen.keys() | wanted.keys(), key=str):
+            if seen.get(key) != wanted.get(key):
+                return difference(seen.get(key), wanted.get(key), f"{path}/{key}")
+    if isinstance(seen, list) and isinstance(wanted, list) and len(seen) == len(wanted):
+        for place, (one, other) in enumerate(zip(seen, wanted, strict=True)):
+            if one != other:
+                return difference(one, other, f"{path}/{place}")
+    return f"{path} is {seen!r:.120}, not {wanted!r:.120}"

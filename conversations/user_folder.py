@@ -46,8 +46,9 @@ class UserFolder:
         path = root / f"user_{user_id}"
         self._trash = path / TRASH
         self._files = path / "files"
-        if self._trash.is_dir():
-            sweep_temporary(self._trash)
+        for folder in (self._trash, self._files):
+            if folder.is_dir():
+                sweep_temporary(folder)
         self._state = FolderState(path, user_id)
 
     @property

@@ -120,6 +120,7 @@ class UserFolder:
             return False
         else:
             new.damaged = stored.damaged
+        self._state.index.username = self._state.index.username or new.metadata.username
         self._commit(new)
         conversation.revision = new.revision()
         conversation.metadata.message_count = new.metadata.message_count

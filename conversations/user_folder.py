@@ -254,7 +254,8 @@ class UserFolder:
         if chat is None:
             return False
         if not chat.damaged:  # else the file is the only copy of what could not be read
-            chat.metadata.deleted_at, chat.metadata.is_active = None, activate
+            # No time, but not None: it is not deleted, and it was not just created either.
+            chat.metadata.deleted_at, chat.metadata.is_active = "", activate
             replace_file(source, chat.encode())
         move_file(source, state.file(conversation_id))
         state.examine(conversation_id)

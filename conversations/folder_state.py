@@ -176,8 +176,8 @@ class FolderState:
         path = self.file(conversation_id)
         metadata = read_metadata(path, user_id=self.user_id, conversation_id=conversation_id)
         if metadata is not None and metadata.name:
-            metadata.deleted_at = None
-            self.entries[conversation_id] = Entry(metadata, None)
+            was_deleted, metadata.deleted_at = metadata.deleted_at is not None, None
+            self.entries[conversation_id] = Entry(metadata, None, was_deleted)
         else:
             self._read_whole(conversation_id, known)
 

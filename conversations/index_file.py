@@ -25,6 +25,7 @@ class Entry:
 
     metadata: ConversationMetadata
     identity: FileIdentity | None
+    was_deleted: bool = False  # its file says that it has been in the trash
 
     @property
     def is_untouched(self) -> bool:
@@ -37,7 +38,7 @@ class Entry:
         """Tell a chat exactly as we create it: in our own form, active, empty, never touched."""
         chat = self.metadata
         touched = chat.message_count or chat.pinned or chat.name_source == "user"
-        is_new = chat.is_active and chat.created_at == chat.updated_at
+        is_new = chat.is_active and chat.created_at == chat.updated_at and not self.was_deleted
         return self.identity is None and is_new and not touched
 
 

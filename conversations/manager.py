@@ -78,12 +78,14 @@ class ConversationManager:
 
         False when the stored chat has messages that this object never saw: somebody else added
         them, and nothing is overwritten unseen. A chat that never existed is stored as a new one.
+        A blank name or time is filled in.
         """
         _check(conversation, Conversation, "conversation")
         for message in conversation.messages:
             _check_message(message)
         if not _is_found(conversation.metadata.user_id, conversation.metadata.conversation_id):
             return False
+        self._fill_in(conversation)
         return await self._attempt(self._storage.save(conversation), False)
 
     async def delete_conversation(self, user_id: int, conversation_id: str) -> bool:
@@ -331,6 +333,15 @@ class ConversationManager:
         if not (await self._storage.read_index(user_id)).damaged_untold:
             return 0
         return await self._storage.take_damage(user_id)
+
+    def _fill_in(self, conversation: Conversation) -> None:
+        """Complete metadata by hand, of which a reader would make up what is blank."""
+        metadata = conversation.metadata
+        if not metadata.name.strip():
+            questions = (m.text for m in conversation.messages if m.type == "user_question")
+            metadata.name = name_from_question(next(questions, ""))
+        metadata.created_at = metadata.created_at or self._clock().isoformat()
+        metadata.updated_at = metadata.updated_at or metadata.created_at
 
     def _new_chat(self, user_id: int, username: str, question: str) -> ConversationMetadata:
         now = self._now().isoformat()

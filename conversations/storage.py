@@ -74,7 +74,8 @@ class ConversationStorage(Protocol):
 
         False, and nothing written, when the stored chat has messages that this object never saw,
         or when the chat is in the trash, or when it was there once (the object has a `revision`)
-        and is gone for good. A chat that never existed is stored as a new one.
+        and is gone for good. A chat that never existed is stored as a new one. A user without a
+        `username` takes over the chat's.
         """
 
     async def append(

@@ -132,6 +132,7 @@ class UserFolder:
             return False
         else:
             new.damaged = stored.damaged
+        self._state.index.username = self._state.index.username or new.metadata.username
         self._commit(new)
         conversation.revision = new.revision()
         conversation.metadata.message_count = new.metadata.message_count
@@ -265,7 +266,8 @@ class UserFolder:
         if chat is None:
             return False
         if not chat.damaged:  # else the file is the only copy of what could not be read
-            chat.metadata.deleted_at, chat.metadata.is_active = None, activate
+            # No time, but not None: it is not deleted, and it was not just created either.
+            chat.metadata.deleted_at, chat.metadata.is_active = "", activate
             replace_file(source, chat.encode())
         move_file(source, state.file(conversation_id))
         state.examine(conversation_id)

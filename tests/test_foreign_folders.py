@@ -491,7 +491,8 @@ async def test_an_entry_that_is_none_is_dropped(tmp_path: Path) -> None:
 async def test_what_a_crash_left_behind_is_swept(tmp_path: Path) -> None:
     folder = old_folder(tmp_path, "a")
     (folder / "trash").mkdir()
-    for where in (folder, folder / "trash"):
+    (folder / "files").mkdir()
+    for where in (folder, folder / "trash", folder / "files"):
         (where / ".a.json.0123456789ab.tmp").write_bytes(b'{"metadata')
     (folder / "index.json.tmp").write_bytes(b"somebody else's")
     async with managed(tmp_path) as manager:

@@ -470,6 +470,7 @@ VERBS: dict[str, Verb] = {
     "restore": lambda s: s.restore(USER, "deleted", activate=True),
     "restore aside": lambda s: s.restore(USER, "deleted", activate=False),
     "restore for a stand-in": lambda s: s.restore(9, "gone", activate=True),
+    "restore an empty one": lambda s: s.restore(11, "empty", activate=True),
     "purge": lambda s: s.purge(USER),
     "damage told": lambda s: s.take_damage(10),
 }
@@ -490,6 +491,9 @@ async def prepare(root: Path) -> None:
         await storage.append(9, "gone", question("one"), updated_at=LATER)
         stand_in = new_chat("stand-in", user_id=9)
         await storage.delete(9, "gone", deleted_at=LATER, successor=stand_in)
+        await storage.create(new_chat("empty", user_id=11, name="Plans"))
+        stand_in = new_chat("stand-in", user_id=11)
+        await storage.delete(11, "empty", deleted_at=LATER, successor=stand_in)
         await storage.create(new_chat("a", user_id=10))
         (root / "user_10" / "index.json").write_bytes(b"{")
         await storage.read_index(10)
@@ -500,6 +504,7 @@ OTHER_USERS = {
     "append to the first": 7,
     "delete the last": 8,
     "restore for a stand-in": 9,
+    "restore an empty one": 11,
     "damage told": 10,
 }
 

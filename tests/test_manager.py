@@ -182,6 +182,19 @@ async def test_deleting_the_last_chat_leaves_a_fresh_one(chats: ConversationMana
     assert await chats.delete_conversation(USER, "unknown") is False
 
 
+async def test_what_metadata_by_hand_leave_blank_is_filled_in(tmp_path: Path) -> None:
+    chat = Conversation(new_chat("a"), [answer("Hello", 1), question("Where is the hotel?", 2)])
+    chat.metadata.name = " "
+    chat.metadata.created_at = chat.metadata.updated_at = ""
+    async with managed(tmp_path) as manager:
+        assert await manager.save_conversation(chat) is True
+        before = await manager.list_conversations(USER)
+    async with managed(tmp_path) as manager:
+        [listed] = await manager.list_conversations(USER)
+    assert before == [listed]
+    assert (listed.name, listed.updated_at) == ("Where is the hotel?", "2026-05-01T12:00:01+00:00")
+
+
 async def test_replacing_a_message(chats: ConversationManager) -> None:
     chat = await chats.create_conversation(USER, "anna", "one")
     unsent = replace(answer("Hello"), message_id=0, sent_as=None)

@@ -418,6 +418,11 @@ class TestSave:
         assert await storage.save(Conversation(new_chat("a"))) is True
         assert await active(storage) == "a"
 
+    async def test_the_first_username_is_taken_over(self, storage: ConversationStorage) -> None:
+        for chat, username in (("a", ""), ("b", "anna"), ("c", "ben")):
+            assert await storage.save(Conversation(new_chat(chat, username=username))) is True
+        assert (await storage.read_index(USER)).username == "anna"
+
     async def test_what_is_in_the_trash_is_not_written(self, storage: ConversationStorage) -> None:
         conversation = await self.loaded(storage, "one")
         await delete(storage, "a")

@@ -1,0 +1,118 @@
+"""One call of the manager, made on the manager and on the model."""
+
+from __future__ import annotations
+
+import copy
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from conversations import (
+    Conversation,
+    ConversationManager,
+    ConversationMetadata,
+    ConversationStorage,
+    InvalidNameError,
+)
+from tests.faults.model import TRASH_KEPT, Model
+
+# What is shown for the time of a file, which is not the time of a history.
+TIME_OF_A_FILE = "3000-01-01T00:00:00+00:00"
+
+Held = tuple[Conversation, list[dict[str, Any]]]  # an object, and the messages it has seen
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call with all that it depends on: the time, and the id of the chat it may create."""
+
+    verb: str
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+    now: datetime
+    fresh: str
+    seen: list[dict[str, Any]] | None = None  # what the object to save has seen of its chat
+
+    @property
+    def user_id(self) -> int:
+        first = self.arguments[0]
+        return first.metadata.user_id if isinstance(first, Conversation) else int(first)
+
+    async def make(self, manager: HistoryManager, held: list[Held] | None = None) -> Any:
+        """Make the call; give its result, or the name of its error, as plain data.
+
+        An object that was loaded or saved goes to `held`.
+        """
+        arguments = copy.deepcopy(self.arguments)
+        _CALL.set(self)
+        try:
+            result = await getattr(manager, self.verb)(*arguments, **self.options)
+        except (InvalidNameError, ValueError) as error:
+            return type(error).__name__
+        if isinstance(result, Conversation) and held is not None:
+            held.append((result, plain(result.messages)))
+        if self.verb == "save_conversation":
+            if result and held is not None:
+                held.append((arguments[0], plain(arguments[0].messages)))
+            return result, plain(arguments[0].metadata)
+        return self._sorted(plain(result))
+
+    def predict(self, model: Model) -> Any:
+        """Make the call on the model; give what its result has to be."""
+        model.now, model.fresh, model.seen = self.now, self.fresh, self.seen
+        return self._sorted(getattr(model, self.verb)(*self.arguments, **self.options))
+
+    def _sorted(self, result: Any) -> Any:
+        """Sort what is promised in no particular order."""
+        if self.verb == "load_index":
+            return result | {"conversations": _by_id(result["conversations"])}
+        return _by_id(result) if self.verb == "list_deleted" else result
+
+
+_CALL: ContextVar[Call] = ContextVar("call")
+
+
+class HistoryManager(ConversationManager):
+    """The manager with the time and the ids of the call that is made, in whatever task."""
+
+    def __init__(self, storage: ConversationStorage) -> None:
+        super().__init__(
+            storage, raise_errors=True, trash_kept=TRASH_KEPT, clock=lambda: _CALL.get().now
+        )
+
+    def _new_chat(self, user_id: int, username: str, question: str) -> ConversationMetadata:
+        metadata = super()._new_chat(user_id, username, question)
+        metadata.conversation_id = _CALL.get().fresh
+        return metadata
+
+
+def plain(result: Any) -> Any:
+    """Turn what the manager gives into dictionaries, lists and values."""
+    if isinstance(result, list):
+        return [plain(item) for item in result]
+    if not is_dataclass(result):
+        return result
+    # Without `revision`, which is opaque.
+    names = (field.name for field in fields(result) if field.name != "revision")
+    facts = {name: plain(getattr(result, name)) for name in names}
+    if (facts.get("deleted_at") or "") > "2020":
+        facts["deleted_at"] = TIME_OF_A_FILE
+    return facts
+
+
+def _by_id(chats: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(chats, key=lambda facts: str(facts["conversation_id"]))
+
+
+async def look(manager: HistoryManager, storage: ConversationStorage, user_id: int) -> Any:
+    """Give everything that a user can see, as `Model.look` does; changes nothing."""
+    index = await manager.load_index(user_id)
+    chats = [entry["conversation_id"] for entry in index["conversations"]]
+    index["conversations"] = _by_id(index["conversations"])
+    return {
+        "index": index,
+        "listed": plain(await manager.list_conversations(user_id)),
+        "chats": {chat: plain(await manager.load_conversation(user_id, chat)) for chat in chats},
+        "trash": {chat.conversation_id: plain(chat) for chat in await storage.read_trash(user_id)},
+    }

@@ -36,7 +36,7 @@ async def show(event: Message | CallbackQuery, screen: Screen) -> None:
         except TelegramBadRequest as error:
             if _UNCHANGED in error.message:
                 return
-            logger.info("a menu cannot be edited, a fresh one is sent: %s", error.message)
+            logger.info("a menu cannot be edited, a fresh one is sent: %s", error)
         else:
             return
     await _send_fresh(event, screen)

@@ -107,10 +107,12 @@ class Answering:
         return True
 
     def stop_draft(self, chat_id: int, draft_id: int) -> bool:
-        """Stop the answer whose draft is shown in a Telegram chat."""
-        for lane in self._lanes.values():
+        """Stop the answer whose draft is shown in a private dialog, where a chat is its person."""
+        for (user_id, _), lane in self._lanes.items():
             question = lane.question
-            if question and (question.person.chat_id, question.message_id) == (chat_id, draft_id):
+            if question is None or user_id != chat_id or not question.person.in_private:
+                continue
+            if question.message_id == draft_id:
                 lane.stop("stopped")
                 return True
         return False

@@ -40,6 +40,7 @@ from .person import Person
 from .rendering import (
     MESSAGE_LIMIT,
     Part,
+    inert,
     needs_rich,
     preview,
     render,
@@ -144,7 +145,8 @@ class Delivery:
     async def _send_rich(
         self, text: str, header: str, footer: str, keyboard: InlineKeyboardMarkup | None
     ) -> Sent | None:
-        markdown = render_rich("\n\n".join(line for line in (header, text, footer) if line))
+        around = (inert(header), text, inert(footer))  # a chat's name is in there
+        markdown = render_rich("\n\n".join(line for line in around if line))
         if markdown is None:
             return None
 

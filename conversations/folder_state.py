@@ -60,7 +60,7 @@ class FolderState:
         return conversation_id in self._cached
 
     def file(self, conversation_id: str) -> Path:
-        """Give where a chat is; what is no id would be somewhere else, and is a mistake of ours."""
+        """Give where a chat is; what is no id could lead elsewhere."""
         if not is_valid_id(conversation_id):
             raise ValueError("not an id")
         return self.path / f"{conversation_id}.json"

@@ -86,12 +86,9 @@ async def ask(
             submit = partial(answering.submit, wanted)
             pastes.hold(key, question, conversation_id, submit)
             return
-        admission = answering.submit(wanted)
-    if admission == "full":
-        refusal = person.texts("queue-full", limit=answering.limits.waiting)
+        refusal = answering.refusal(answering.submit(wanted), person.texts)
+    if refusal:
         await message.answer(refusal, parse_mode=None)
-    elif admission == "closed":
-        await message.answer(person.texts("closing"), parse_mode=None)
 
 
 async def change_question(

@@ -38,7 +38,8 @@ class Settings(BaseSettings):
         Field(description="a token from @BotFather, like 123456:ABC...; none runs the playground"),
     ] = None
     telegram_api_url: Annotated[
-        HttpUrl | None, Field(description="the http(s) address of a Bot API server of your own")
+        HttpUrl | None,
+        Field(description="the http(s) address of a Bot API server of yours, without a password"),
     ] = None
     conversations_dir: Annotated[Path, Field(description="the folder in which chats are kept")] = (
         Path("data/conversations")
@@ -54,12 +55,13 @@ class Settings(BaseSettings):
         None
     )
     anthropic_base_url: Annotated[
-        HttpUrl | None, Field(description="the http(s) address of a server like Anthropic's")
+        HttpUrl | None,
+        Field(description="the http(s) address of a server like Anthropic's, without a password"),
     ] = None
     openai_api_key: Annotated[SecretStr | None, Field(description="a key of OpenAI's")] = None
     openai_base_url: Annotated[
         HttpUrl | None,
-        Field(description="the http(s) address of a server compatible with OpenAI's"),
+        Field(description="the http(s) address of a server like OpenAI's, without a password"),
     ] = None
     system_prompt: Annotated[str, Field(description="what every model is told beforehand")] = ""
     context_messages: Annotated[
@@ -73,7 +75,7 @@ class Settings(BaseSettings):
     ] = 30
     webhook_url: Annotated[
         HttpUrl | None,
-        Field(description="the https address at which Telegram reaches the bot; none polls"),
+        Field(description="the https address where Telegram reaches the bot, without a password"),
     ] = None
     webhook_secret: Annotated[
         SecretStr | None,
@@ -118,10 +120,24 @@ class Settings(BaseSettings):
             raise ValueError("not a secret")
         return secret
 
+    @field_validator("telegram_api_url", "anthropic_base_url", "openai_base_url", "webhook_url")
+    @classmethod
+    def _holds_no_password(cls, url: HttpUrl | None) -> HttpUrl | None:
+        """Libraries log addresses, and print them."""
+        if url is not None and (url.username or url.password):
+            raise ValueError("a password in an address")
+        return url
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
+
+    @property
+    def secrets(self) -> list[str]:
+        """All tokens and keys, for the log to leave out."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
 
     @property
     def trash_kept(self) -> timedelta:

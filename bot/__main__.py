@@ -25,6 +25,7 @@ from .answerers.echo import EchoAnswerer
 from .commands import register_commands
 from .context import ContextLimits
 from .inbox import Inbox
+from .logs import configure_logging, log_loop_error
 from .playground import Playground
 from .polling import ResilientSession, leave_webhook, poll, stop_on_signals
 from .router import create_router
@@ -39,14 +40,16 @@ class StartError(Exception):
 
 
 def main() -> int:
+    configure_logging()
     try:
         settings = load_settings()
-        logging.basicConfig(
-            level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        )
+        configure_logging(settings.log_level, settings.secrets)
         asyncio.run(run(settings))
     except (SettingsError, StartError) as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except Exception:
+        logger.exception("the bot failed")
         return 1
     return 0
 
@@ -56,6 +59,7 @@ async def run(settings: Settings) -> None:
 
     :raises StartError: the folder, the port, the token or the network does not let us.
     """
+    asyncio.get_running_loop().set_exception_handler(log_loop_error)
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     async with AsyncExitStack() as opened:
@@ -114,8 +118,6 @@ def _make_answerer(settings: Settings, opened: AsyncExitStack) -> Answerer:
         )
     except ModelSettingError as error:
         raise StartError(str(error)) from error
-    for library in ("anthropic", "httpcore2", "httpx2", "openai"):
-        logging.getLogger(library).setLevel(logging.WARNING)  # below it they log whole chats
     opened.push_async_callback(answerer.close)
     return answerer
 

@@ -22,10 +22,11 @@ from .delivery import Delivery, RichSupport
 from .finishing import Ending, FinishedAnswer, Finisher, Question
 from .keyboards import stop_keyboard
 from .streaming import DraftSupport, LiveAnswer, Pacing
+from .texts import Texts
 
 logger = logging.getLogger(__name__)
 
-Admission = Literal["started", "waiting", "full", "closed"]
+Admission = Literal["started", "waiting", "full", "full_in_all", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class AnsweringLimits:
 
     waiting: int = 5  # questions of one chat
     per_user: int = 3  # answers that run at once
+    pending_per_user: int = 20  # questions that run or wait in all chats of a person
     in_all: int = 50
 
 
@@ -88,15 +90,28 @@ class Answering:
         if self._closing.is_set():
             return "closed"
         key = (question.person.user_id, question.conversation_id)
-        lane = self._lanes.setdefault(key, _Lane())
-        if len(lane.waiting) >= self.limits.waiting:
+        if key in self._lanes and len(self._lanes[key].waiting) >= self.limits.waiting:
             return "full"
+        if self._pending(question.person.user_id) >= self.limits.pending_per_user:
+            return "full_in_all"
+        lane = self._lanes.setdefault(key, _Lane())
         lane.waiting.append(question)
         if lane.task is None:
             lane.task = asyncio.create_task(self._run(key, lane))
             return "started"
         self._mark(question, waiting=True)
         return "waiting"
+
+    def refusal(self, admission: Admission, texts: Texts, *, is_kept: bool = False) -> str | None:
+        """Tell a person why their question is not answered now; None where it is.
+
+        `is_kept`: after the next start it is.
+        """
+        if admission == "closed":
+            return texts("closing-later" if is_kept else "closing")
+        limits = {"full": self.limits.waiting, "full_in_all": self.limits.pending_per_user}
+        limit = limits.get(admission)
+        return None if limit is None else texts("queue-full", limit=limit)
 
     def stop(self, user_id: int, conversation_id: str) -> bool:
         """Stop the answer that runs in a chat, and keep what came; False when none does."""
@@ -107,10 +122,12 @@ class Answering:
         return True
 
     def stop_draft(self, chat_id: int, draft_id: int) -> bool:
-        """Stop the answer whose draft is shown in a Telegram chat."""
-        for lane in self._lanes.values():
+        """Stop the answer whose draft is shown in a private dialog, where a chat is its person."""
+        for (user_id, _), lane in self._lanes.items():
             question = lane.question
-            if question and (question.person.chat_id, question.message_id) == (chat_id, draft_id):
+            if question is None or user_id != chat_id or not question.person.in_private:
+                continue
+            if question.message_id == draft_id:
                 lane.stop("stopped")
                 return True
         return False
@@ -153,6 +170,10 @@ class Answering:
                     await question.is_over()
         finally:
             del self._lanes[key]
+
+    def _pending(self, user_id: int) -> int:
+        lanes = (lane for (owner, _), lane in self._lanes.items() if owner == user_id)
+        return sum(1 + len(lane.waiting) for lane in lanes)
 
     def _slot_of(self, user_id: int) -> asyncio.Semaphore:
         slot = self._slots_of.get(user_id)

@@ -10,6 +10,7 @@ import re
 from enum import StrEnum
 
 from aiogram.filters.callback_data import CallbackData
+from aiogram.types import InlineKeyboardMarkup
 
 # Ours in any version, past and future ones too.
 FAMILY = re.compile(r"cv[a-z]*\d+:")
@@ -67,6 +68,21 @@ class MenuButton(CallbackData, prefix="cvm1"):
 def owner_mark(user_id: int, chat_id: int) -> str:
     """Name a menu's owner in few bytes; in a private dialog, where there is but one, in none."""
     return "" if chat_id == user_id else _base36(user_id)
+
+
+def belongs_to(markup: InlineKeyboardMarkup | None, owner: str) -> bool:
+    """Tell whether a menu has buttons of ours for this owner."""
+    buttons = [button for row in markup.inline_keyboard for button in row] if markup else []
+    return any(_owner_of(button.callback_data or "") == owner for button in buttons)
+
+
+def _owner_of(data: str) -> str | None:
+    for kind in (ChatButton, MenuButton):
+        try:
+            return kind.unpack(data).owner
+        except (TypeError, ValueError):
+            continue
+    return None
 
 
 def stamp_of(message_count: int) -> str:

@@ -40,6 +40,7 @@ from .person import Person
 from .rendering import (
     MESSAGE_LIMIT,
     Part,
+    inert,
     needs_rich,
     preview,
     render,
@@ -144,7 +145,8 @@ class Delivery:
     async def _send_rich(
         self, text: str, header: str, footer: str, keyboard: InlineKeyboardMarkup | None
     ) -> Sent | None:
-        markdown = render_rich("\n\n".join(line for line in (header, text, footer) if line))
+        around = (inert(header), text, inert(footer))  # a chat's name is in there
+        markdown = render_rich("\n\n".join(line for line in around if line))
         if markdown is None:
             return None
 
@@ -160,7 +162,7 @@ class Delivery:
         try:
             message = await self._insist(send)
         except TelegramBadRequest as error:
-            logger.info("a rich message was refused, it is sent as text: %s", error.message)
+            logger.info("a rich message was refused, it is sent as text: %s", error)
             return None
         except TelegramNotFound:
             logger.warning("this Bot API server knows no rich messages; they are sent as text")
@@ -193,7 +195,7 @@ class Delivery:
         try:
             message = await self._insist(send)
         except _REFUSALS as error:
-            logger.warning("a document could not be sent: %s", error.message)
+            logger.warning("a document could not be sent: %s", error)
             return None
         return Sent(message.message_id, "file") if message is not None else None
 
@@ -234,7 +236,7 @@ class Delivery:
         except _REFUSALS as error:
             if "message is not modified" in error.message:
                 return message_id
-            logger.info("the growing message cannot become the answer: %s", error.message)
+            logger.info("the growing message cannot become the answer: %s", error)
             return None
         return message_id if edited is not None else None
 
@@ -256,7 +258,7 @@ class Delivery:
         try:
             message = await self._formatted_or_plain(send, part)
         except _REFUSALS as error:
-            logger.warning("a message could not be sent: %s", error.message)
+            logger.warning("a message could not be sent: %s", error)
             return None
         return message.message_id if message is not None else None
 
@@ -269,7 +271,7 @@ class Delivery:
         except TelegramBadRequest as error:
             if not part.entities or "message is not modified" in error.message:
                 raise
-            logger.info("formatting was refused, it is sent plain: %s", error.message)
+            logger.info("formatting was refused, it is sent plain: %s", error)
         return await self._insist(lambda: send(Part(part.text, [])))
 
     async def _insist(self, call: Callable[[], Awaitable[_Result]]) -> _Result | None:

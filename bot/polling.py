@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from typing import Any
 
@@ -12,12 +13,15 @@ from aiogram.client.session.middlewares.base import (
     BaseRequestMiddleware,
     NextRequestMiddlewareType,
 )
+from aiogram.exceptions import AiogramError
 from aiogram.methods import GetUpdates, Response, TelegramMethod
 from aiogram.methods.base import TelegramType
 from aiogram.types import Update
 
 from .inbox import Inbox
 from .incoming import PATIENCE, Incoming, decode
+
+logger = logging.getLogger(__name__)
 
 
 class Batch(list[Update]):
@@ -112,9 +116,15 @@ async def poll(dispatcher: Dispatcher, bot: Bot, inbox: Inbox, stopping: asyncio
 
 
 async def leave_webhook(bot: Bot) -> None:
-    """Have Telegram hold its updates for polling, where they were sent to a webhook before."""
-    if (await bot.get_webhook_info()).url:
-        await bot.delete_webhook(drop_pending_updates=False)
+    """Have Telegram hold its updates for polling, where they were sent to a webhook before.
+
+    A failure is logged: polling meets it again, and knows what to do.
+    """
+    try:
+        if (await bot.get_webhook_info()).url:
+            await bot.delete_webhook(drop_pending_updates=False)
+    except AiogramError as error:
+        logger.warning("whether there is a webhook is not known: %s", type(error).__name__)
 
 
 def stop_on_signals(stopping: asyncio.Event) -> None:

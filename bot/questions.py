@@ -67,13 +67,11 @@ class Questions:
                 self._pastes.hold(key, HeldPiece(stored, conversation_id, overs), submit)
                 return
             admission = self._answering.submit(question)
-        if admission == "full":
-            refusal = person.texts("queue-full", limit=self._answering.limits.waiting)
+        refusal = self._answering.refusal(admission, person.texts, is_kept=bool(overs))
+        if refusal:
             await message.answer(refusal, parse_mode=None)
+        if refusal and admission != "closed":
             await question.is_over()
-        elif admission == "closed":
-            notice = person.texts("closing-later" if overs else "closing")
-            await message.answer(notice, parse_mode=None)
 
     async def is_stored(self, message: Message, person: Person, receipt: Receipt | None) -> bool:
         """Tell whether a crash came after this question was stored, be that noted or not.

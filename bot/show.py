@@ -7,8 +7,9 @@ import logging
 from aiogram import Bot
 from aiogram.enums import ChatType
 from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
-from aiogram.types import CallbackQuery, InaccessibleMessage, Message, ReplyParameters
+from aiogram.types import CallbackQuery, Message, ReplyParameters
 
+from .callbacks import belongs_to, owner_mark
 from .screens import Screen
 
 logger = logging.getLogger(__name__)
@@ -20,12 +21,13 @@ async def show(event: Message | CallbackQuery, screen: Screen) -> None:
     """Put a screen in the place of the menu that was pressed, or send it as an answer.
 
     A menu that shows it already is left alone; one that cannot be edited gets a fresh one below.
+    So does one of somebody else in a group: what was pressed there, the presser's client claims.
     """
     if isinstance(event, Message):
         await send(event, screen)
         return
     menu = event.message
-    if menu is not None and not isinstance(menu, InaccessibleMessage):
+    if isinstance(menu, Message) and _is_own(menu, event.from_user.id):
         try:
             await menu.edit_text(
                 screen.text,
@@ -36,10 +38,16 @@ async def show(event: Message | CallbackQuery, screen: Screen) -> None:
         except TelegramBadRequest as error:
             if _UNCHANGED in error.message:
                 return
-            logger.info("a menu cannot be edited, a fresh one is sent: %s", error.message)
+            logger.info("a menu cannot be edited, a fresh one is sent: %s", error)
         else:
             return
     await _send_fresh(event, screen)
+
+
+def _is_own(menu: Message, user_id: int) -> bool:
+    if menu.chat.type == ChatType.PRIVATE:
+        return True
+    return belongs_to(menu.reply_markup, owner_mark(user_id, menu.chat.id))
 
 
 async def send(message: Message, screen: Screen) -> None:

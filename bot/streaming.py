@@ -191,7 +191,7 @@ class LiveAnswer:
             self._by_edits = True
         elif send == self._send_edit and _UNCHANGED not in error.message:
             self.placeholder = None  # deleted by the person; a new one follows
-        logger.info("a frame of a growing answer was refused: %s", error.message)
+        logger.info("a frame of a growing answer was refused: %s", error)
 
     async def _send_typing(self) -> None:
         await self._bot.send_chat_action(

@@ -22,6 +22,7 @@ from .durable import count_aside, keep_aside, replace_file, sweep_temporary, syn
 from .index_file import Entry, ReadIndex, encode_index, hand_out, read_index
 from .interrupted import finish_interrupted
 from .models import ConversationMetadata, UserIndex, newest_first
+from .storage import is_valid_id
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,9 @@ class FolderState:
         return conversation_id in self._cached
 
     def file(self, conversation_id: str) -> Path:
+        """Give where a chat is; what is no id could lead elsewhere."""
+        if not is_valid_id(conversation_id):
+            raise ValueError("not an id")
         return self.path / f"{conversation_id}.json"
 
     def hand_out(self, metadata: ConversationMetadata) -> ConversationMetadata:

@@ -32,7 +32,7 @@ from .models import (
     UserIndex,
     parse_time,
 )
-from .storage import UnlessActive, is_valid_id
+from .storage import UnlessActive, is_valid_file_name, is_valid_id
 
 logger = logging.getLogger(__name__)
 
@@ -123,9 +123,10 @@ class UserFolder:
         new = ChatFile.from_conversation(copy.deepcopy(conversation))
         stored = self._state.chat(conversation_id)
         if stored is None:
-            existed = conversation.revision is not None
+            if conversation.revision is not None or not is_valid_id(conversation_id):
+                return False
             taken = (self._state.file(conversation_id), self._in_trash(conversation_id))
-            if existed or not is_valid_id(conversation_id) or any(p.exists() for p in taken):
+            if any(path.exists() for path in taken):
                 return False
             make_folder(self._state.path)
         elif conversation.revision != stored.revision() and not new.contains_all_of(stored):
@@ -292,6 +293,8 @@ class UserFolder:
         return removed
 
     def keep_file(self, name: str, data: bytes) -> str:
+        if not is_valid_file_name(name):
+            raise ValueError("not a file name")
         make_folder(self._files)
         replace_file(self._files / name, data)
         sync_folder(self._files)

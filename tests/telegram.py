@@ -296,9 +296,9 @@ class Client:
 
     async def ask(self, text: str) -> str:
         """Write a question and wait for what the bot says to it."""
-        before = len(self.telegram.of(SendMessage))
+        before = len(self.telegram.texts_in(self.chat_id))
         await self.send(text)
-        await self.telegram.wait_for(lambda: len(self.telegram.of(SendMessage)) > before)
+        await self.telegram.wait_for(lambda: len(self.telegram.texts_in(self.chat_id)) > before)
         return self.text
 
     async def press(self, label: str, message: Message | None = None) -> Any:

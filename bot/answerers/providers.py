@@ -24,6 +24,7 @@ from pydantic_ai.settings import ModelSettings
 from conversations import clean_text
 
 from .base import AnswerError, ErrorKind
+from .wording import without_echo
 
 ANTHROPIC_URL = "https://api.anthropic.com"
 OPENAI_URL = "https://api.openai.com/v1"
@@ -119,10 +120,11 @@ class Providers:
             raise ModelSettingError(f"{setting} {_TAKES_MODEL}, like ollama:qwen3:8b")
         return maker(setting, name)
 
-    def failure(self, error: Exception) -> AnswerError:
-        """Make ours of whatever a library or a server came up with."""
+    def failure(self, error: Exception, exchanged: str = "") -> AnswerError:
+        """Make ours of whatever a library or a server came up with; `exchanged` is not in it."""
         kind = _kind(error)
-        detail = self.redact(f"{type(error).__name__}: {error}" if str(error) else repr(error))
+        said = self.redact(f"{type(error).__name__}: {error}" if str(error) else repr(error))
+        detail = without_echo(said, exchanged)
         if isinstance(error, failures.ModelNotFoundError):
             detail = f"model not found: {detail}"
         return AnswerError(kind, clean_text(detail)[:_DETAIL_LIMIT], retry_after=_wait(error))

@@ -1,4 +1,4 @@
-"""What of a model's words is an answer, and what of them is a chat's name."""
+"""What of a model's words is an answer, what a chat's name, and what of a server's for a log."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ _OPEN = "<think>"
 _CLOSE = "</think>"
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+_ESCAPED = re.compile(r"\\(?:u([0-9a-f]{4})|x([0-9a-f]{2})|(.))|%[0-9a-f]{2}", re.IGNORECASE)
+_LEFT_OUT = re.compile(r"…(?:\W*…)+")
 _LABEL = re.compile(r"(chat name|name|title|название( чата)?|заголовок)\s*:\s*", re.IGNORECASE)
 _WRAPPING = " \t\"'`*_“”„«»‘’"
 
@@ -87,3 +90,22 @@ def clean_title(text: str) -> str:
     title = next(filter(None, lines), "").lstrip("# ")
     title = _LABEL.sub("", title, count=1) if _LABEL.match(title) else title
     return shorten(title.strip(_WRAPPING).rstrip(".。").rstrip(_WRAPPING), NAME_LIMIT)
+
+
+def without_echo(said: str, exchanged: str) -> str:
+    """Leave out of a server's words those that stand in a chat, however it escapes them.
+
+    Servers like to quote what they refuse, and what people wrote is not for the log.
+    """
+    while (plain := _ESCAPED.sub(_unescape, said)) != said:
+        said = plain
+    exchanged = exchanged.casefold()
+    own = _WORD.sub(lambda word: "…" if word[0].casefold() in exchanged else word[0], said)
+    return _LEFT_OUT.sub("…", own)
+
+
+def _unescape(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    if code:
+        return chr(int(code, 16))
+    return " " if match[3] is None or match[3] in "abfnrtv" else match[3]

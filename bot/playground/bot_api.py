@@ -137,7 +137,7 @@ class BotApi:
         try:
             return await handler(self._world, checked_request(model, values, uploads))
         except BotApiError as error:
-            logger.info("%s was refused: %s", name, error.description)
+            logger.info("%s was refused: %d", name, error.code)  # its words quote people
             raise
 
     async def _download(self, request: web.Request) -> web.StreamResponse:

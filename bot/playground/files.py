@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from .disk import create_file, make_folder
+
 _MAX_FILES: Final = 300
 _DEFAULT_TYPE: Final = "application/octet-stream"
 
@@ -92,13 +94,18 @@ class Files:
         if self._folder is None:
             self._contents[file.file_id] = content
             return
-        await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
-        await asyncio.to_thread(self._on_disk(file).write_bytes, content)
+        await asyncio.to_thread(_write, self._on_disk(file), content)
 
     def _on_disk(self, file: StoredFile) -> Path:
         if self._folder is None:
             raise RuntimeError("these files are kept in memory")
         return self._folder / PurePosixPath(file.path).name
+
+
+def _write(path: Path, content: bytes) -> None:
+    make_folder(path.parent)
+    create_file(path)
+    path.write_bytes(content)
 
 
 def _extension(name: str) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from .disk import create_file, make_folder
+
 logger = logging.getLogger(__name__)
 
 _DEBOUNCE_SECONDS: Final = 0.1
@@ -93,9 +95,9 @@ class StateFile:
             self._is_saving = False
 
     def _replace(self, text: str) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._path.parent)
         temporary = self._path.with_name(f"{self._path.name}.tmp")
-        temporary.touch(mode=0o600)  # what people write is for the owner of the files alone
+        create_file(temporary)
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(self._path)
 

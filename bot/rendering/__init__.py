@@ -15,6 +15,7 @@ from __future__ import annotations
 from .cleaning import sendable
 from .counting import MESSAGE_LIMIT, utf16_length
 from .frames import render_draft
+from .markdown import inert
 from .messages import preview, render
 from .parts import Part
 from .rich import needs_rich, render_rich
@@ -23,6 +24,7 @@ from .splitting import split_text
 __all__ = [
     "MESSAGE_LIMIT",
     "Part",
+    "inert",
     "needs_rich",
     "preview",
     "render",

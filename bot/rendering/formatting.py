@@ -22,7 +22,7 @@ def formatted(markdown: str) -> Formatted:
             raise ValueError("words are lost")  # noqa: TRY301 - one way out for all
         return Formatted(text, settled(spans(text, entities)))
     except Exception as error:  # noqa: BLE001 - whatever it is, the person gets the answer
-        logger.info("an answer is shown without formatting: %r", error)
+        logger.info("an answer is shown without formatting: %s", type(error).__name__)
         return Formatted(markdown, [])
 
 

@@ -7,9 +7,10 @@ has a module: `tags`, `links`, `tables`, `formulas`, `code_blocks` and `marks`.
 
 from __future__ import annotations
 
+from .editing import inert
 from .links import is_web
 from .preparing import prepared
 from .reading import Document
 from .words import holds, pieces, still_holds
 
-__all__ = ["Document", "holds", "is_web", "pieces", "prepared", "still_holds"]
+__all__ = ["Document", "holds", "inert", "is_web", "pieces", "prepared", "still_holds"]

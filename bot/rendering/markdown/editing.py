@@ -29,3 +29,11 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
 def escaped(text: str) -> str:
     """Write the text so that no sign in it is Markdown."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def inert(line: str) -> str:
+    r"""Write a line of plain text for a whole text that is yet to be read.
+
+    Unlike `escaped` text it holds no `\(..\)` and no `\[..\]`, which would be read as formulas.
+    """
+    return re.sub(r"([!-'*-/:-@\[\\^-`{-~])", r"\\\1", line)

@@ -3,6 +3,7 @@
 from .errors import (
     ConversationError,
     FolderInUseError,
+    ImportRefusedError,
     InvalidNameError,
     StorageClosedError,
     StorageError,
@@ -18,6 +19,14 @@ from .models import (
 )
 from .names import USER_NAME_LIMIT, clean_text, name_from_question, shorten
 from .storage import ConversationStorage, is_valid_id
+from .transfer import (
+    ExportedFile,
+    ExportFormat,
+    ExportLabels,
+    ImportLimits,
+    ImportReport,
+    LeftOut,
+)
 
 __all__ = [
     "USER_NAME_LIMIT",
@@ -27,9 +36,16 @@ __all__ = [
     "ConversationMessage",
     "ConversationMetadata",
     "ConversationStorage",
+    "ExportFormat",
+    "ExportLabels",
+    "ExportedFile",
     "FolderInUseError",
+    "ImportLimits",
+    "ImportRefusedError",
+    "ImportReport",
     "InvalidNameError",
     "JsonStorage",
+    "LeftOut",
     "StorageClosedError",
     "StorageError",
     "UserIndex",

@@ -4,6 +4,7 @@ from . import durable
 from .errors import (
     ConversationError,
     FolderInUseError,
+    ImportRefusedError,
     InvalidNameError,
     StorageClosedError,
     StorageError,
@@ -19,6 +20,14 @@ from .models import (
 )
 from .names import USER_NAME_LIMIT, clean_text, name_from_question, shorten
 from .storage import ConversationStorage, is_valid_id
+from .transfer import (
+    ExportedFile,
+    ExportFormat,
+    ExportLabels,
+    ImportLimits,
+    ImportReport,
+    LeftOut,
+)
 
 __all__ = [
     "USER_NAME_LIMIT",
@@ -28,9 +37,16 @@ __all__ = [
     "ConversationMessage",
     "ConversationMetadata",
     "ConversationStorage",
+    "ExportFormat",
+    "ExportLabels",
+    "ExportedFile",
     "FolderInUseError",
+    "ImportLimits",
+    "ImportRefusedError",
+    "ImportReport",
     "InvalidNameError",
     "JsonStorage",
+    "LeftOut",
     "StorageClosedError",
     "StorageError",
     "UserIndex",

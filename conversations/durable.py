@@ -71,7 +71,9 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-    if not any(folder.iterdir()):
+    with os.scandir(folder) as found:  # which, unlike a listing, looks at the first name alone
+        is_empty = next(found, None) is None
+    if is_empty:
         # What we may not open, somebody else has made.
         with contextlib.suppress(PermissionError):
             sync_folder(folder.parent)

@@ -4,6 +4,7 @@
 
     ConversationError
     ├── InvalidNameError     a person chose a name that cannot be one; .reason tells which way
+    ├── ImportRefusedError   a file cannot be imported at all; .reason tells why
     └── StorageError         reading or writing failed; what was acknowledged is untouched
         ├── FolderInUseError  another process owns the folder
         └── StorageClosedError  the storage was used after close()
@@ -28,6 +29,39 @@ class InvalidNameError(ConversationError):
         super().__init__(f"the name is {reason.replace('_', ' ')} (1-{limit} characters)")
         self.reason: Literal["empty", "too_long"] = reason
         self.limit = limit
+
+
+RefusalReason = Literal[
+    "empty",
+    "too_big",
+    "unknown_format",
+    "damaged",
+    "encrypted",
+    "unsafe_entry",
+    "too_many_entries",
+    "unpacks_too_big",
+]
+
+
+class ImportRefusedError(ConversationError):
+    """Nothing of a file is taken in. `detail` is short, on one line and safe to show.
+
+    ================  ==========================================================================
+    empty             there is nothing in it
+    too_big           it has more bytes than are taken
+    unknown_format    neither JSON nor a zip, or none with chats of a kind that we know
+    damaged           it breaks off, or cannot be read, before the first chat
+    encrypted         the zip asks for a password
+    unsafe_entry      a name in the zip leads out of it, or is a link
+    too_many_entries  the zip holds too many files
+    unpacks_too_big   the zip is small and what is in it is not
+    ================  ==========================================================================
+    """
+
+    def __init__(self, reason: RefusalReason, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason: RefusalReason = reason
+        self.detail = detail
 
 
 class StorageError(ConversationError):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
 from .errors import StorageError
 from .models import (
@@ -19,12 +21,26 @@ from .models import (
 )
 from .names import DEFAULT_NAME, clean_name, name_from_question
 from .storage import ConversationStorage, is_valid_file_name, is_valid_id
+from .transfer import (
+    ExportedFile,
+    ExportFormat,
+    ExportLabels,
+    ImportLimits,
+    ImportReport,
+    RenderAnswer,
+    export,
+    import_chats,
+    write_archive,
+)
 
 logger = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
 TRASH_KEPT = timedelta(days=30)
+_IMPORTS_AT_ONCE = 2
+_LABELS = ExportLabels()
+_LIMITS = ImportLimits()
 
 
 def _system_clock() -> datetime:
@@ -54,6 +70,7 @@ class ConversationManager:
         self._raise_errors = raise_errors
         self._clock = clock
         self._latest = datetime.min.replace(tzinfo=UTC)
+        self._imports = asyncio.Semaphore(_IMPORTS_AT_ONCE)
 
     async def create_conversation(self, user_id: int, username: str, first_question: str) -> str:
         """Create an empty chat named after its first question, make it active, and give its id.
@@ -297,6 +314,60 @@ class ConversationManager:
         _check(user_id, int, "user_id")
         return await self._attempt(self._storage.purge(user_id), 0)
 
+    async def export_conversation(
+        self,
+        user_id: int,
+        conversation_id: str,
+        format: ExportFormat = "markdown",  # noqa: A002 - it has no better name
+        *,
+        labels: ExportLabels = _LABELS,
+        render: RenderAnswer | None = None,
+    ) -> ExportedFile | None:
+        """Give a chat as a file to download; None when there is no such chat.
+
+        On a page of HTML answers stand as they were written, unless `render` makes safe HTML of
+        their Markdown.
+        """
+        if format not in {"markdown", "json", "html"}:
+            raise ValueError("format must be markdown, json or html")
+        conversation = await self.load_conversation(user_id, conversation_id)
+        return export(conversation, format, labels, render) if conversation else None
+
+    async def export_all(self, user_id: int, file: BinaryIO) -> int:
+        """Write a user's chats, the deleted ones too, into a file as one zip; tell how many.
+
+        A file into which not all could be written is of no use.
+
+        :raises OSError: `file` cannot be written.
+        """
+        _check(user_id, int, "user_id")
+        return await self._attempt(self._export_all(user_id, file), 0)
+
+    async def import_conversations(
+        self,
+        user_id: int,
+        username: str,
+        file: bytes | Path,
+        *,
+        limits: ImportLimits = _LIMITS,
+    ) -> ImportReport | None:
+        """Add the chats of a file as new ones; None when the storage failed before the first.
+
+        It may be a chat or a zip of ours, of any age, or what ChatGPT or Claude export. The active
+        chat stays what it is. Few run at once, whoever asks, because each needs memory.
+
+        :raises ImportRefusedError: nothing of it can be taken; its `reason` tells why.
+        :raises OSError: a path that cannot be opened.
+        """
+        _check(user_id, int, "user_id")
+        _check(username, str, "username")
+        if not isinstance(file, bytes | Path):
+            raise TypeError("file must be bytes or a Path")
+        now = self._now().isoformat()
+        async with self._imports:
+            imported = import_chats(self._storage, user_id, username, file, limits, now=now)
+            return await self._attempt(imported, None)
+
     async def take_damage_report(self, user_id: int) -> int:
         """Tell how many files had to be put aside as damaged since this was last asked."""
         _check(user_id, int, "user_id")
@@ -329,6 +400,11 @@ class ConversationManager:
             await self._storage.purge(user_id, deleted_before=oldest.isoformat())
         return sorted(kept, key=lambda chat: parse_time(chat.deleted_at), reverse=True)
 
+    async def _export_all(self, user_id: int, file: BinaryIO) -> int:
+        index = await self._storage.read_index(user_id)
+        deleted = await self._list_deleted(user_id)
+        return await write_archive(self._storage, index, deleted, file)
+
     async def _take_damage(self, user_id: int) -> int:
         if not (await self._storage.read_index(user_id)).damaged_untold:
             return 0
@@ -340,7 +416,7 @@ class ConversationManager:
         if not metadata.name.strip():
             questions = (m.text for m in conversation.messages if m.type == "user_question")
             metadata.name = name_from_question(next(questions, ""))
-        metadata.created_at = metadata.created_at or self._clock().isoformat()
+        metadata.created_at = metadata.created_at or self._now().isoformat()
         metadata.updated_at = metadata.updated_at or metadata.created_at
 
     def _new_chat(self, user_id: int, username: str, question: str) -> ConversationMetadata:

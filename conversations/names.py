@@ -45,7 +45,7 @@ def shorten(text: str, limit: int) -> str:
         return text
     room = limit - len(_DOTS)
     words = text[: room + 1].rpartition(" ")[0].rstrip()
-    return (words or _cut_at_grapheme(text, room)) + _DOTS
+    return (words or cut_at_grapheme(text, room)) + _DOTS
 
 
 def clean_name(name: str, limit: int = USER_NAME_LIMIT) -> str:
@@ -61,7 +61,8 @@ def clean_name(name: str, limit: int = USER_NAME_LIMIT) -> str:
     return cleaned
 
 
-def _cut_at_grapheme(text: str, room: int) -> str:
+def cut_at_grapheme(text: str, room: int) -> str:
+    """Cut a text to `room` characters where no visible character breaks, if there is a place."""
     end = 0
     for match in regex.finditer(r"\X", text):
         if match.end() > room:

@@ -65,6 +65,23 @@ class MenuButton(CallbackData, prefix="cvm1"):
     page: int = 0
 
 
+class TransferAction(StrEnum):
+    SHOW = "s"
+    MARKDOWN = "m"
+    PAGE = "h"
+    JSON = "j"
+    ALL = "a"
+    CANCEL_IMPORT = "x"
+
+
+class TransferButton(CallbackData, prefix="cvx1"):
+    """Takes a chat, or all of them, out as a file; or gives up taking one in."""
+
+    action: TransferAction
+    chat: str = ""
+    owner: str = ""
+
+
 def owner_mark(user_id: int, chat_id: int) -> str:
     """Name a menu's owner in few bytes; in a private dialog, where there is but one, in none."""
     return "" if chat_id == user_id else _base36(user_id)
@@ -77,7 +94,7 @@ def belongs_to(markup: InlineKeyboardMarkup | None, owner: str) -> bool:
 
 
 def _owner_of(data: str) -> str | None:
-    for kind in (ChatButton, MenuButton):
+    for kind in (ChatButton, MenuButton, TransferButton):
         try:
             return kind.unpack(data).owner
         except (TypeError, ValueError):

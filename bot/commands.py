@@ -8,7 +8,19 @@ from aiogram.types import BotCommand
 from .texts import Languages, Texts
 
 # In the order of the command menu. /start is Telegram's own button.
-COMMANDS = ("new", "chats", "rename", "delete", "trash", "again", "stop", "mode", "help")
+COMMANDS = (
+    "new",
+    "chats",
+    "rename",
+    "delete",
+    "trash",
+    "again",
+    "stop",
+    "mode",
+    "export",
+    "import",
+    "help",
+)
 
 
 async def register_commands(bot: Bot, languages: Languages) -> None:

@@ -10,7 +10,15 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from conversations import ConversationMetadata, clean_text, shorten
 
-from .callbacks import ChatAction, ChatButton, MenuAction, MenuButton, stamp_of
+from .callbacks import (
+    ChatAction,
+    ChatButton,
+    MenuAction,
+    MenuButton,
+    TransferAction,
+    TransferButton,
+    stamp_of,
+)
 from .person import Person
 from .texts import Texts
 
@@ -57,7 +65,10 @@ def chat_keyboard(
             _chat_button(person, t("button-rename"), ChatAction.RENAME, chat),
             _chat_button(person, pin_label, pin, chat),
         ],
-        [_chat_button(person, t("button-delete"), ChatAction.ASK_DELETE, chat, danger=True)],
+        [
+            _export_button(person, chat),
+            _chat_button(person, t("button-delete"), ChatAction.ASK_DELETE, chat, danger=True),
+        ],
         [_chat_button(person, t("button-chats"), ChatAction.LIST, chat)],
     ]
     if answered:
@@ -68,6 +79,12 @@ def chat_keyboard(
     if not chat.is_active:
         rows.insert(0, [_chat_button(person, t("button-open"), ChatAction.OPEN, chat)])
     return InlineKeyboardMarkup(inline_keyboard=rows)
+
+
+def _export_button(person: Person, chat: ConversationMetadata) -> InlineKeyboardButton:
+    show = TransferAction.SHOW
+    data = TransferButton(action=show, chat=chat.conversation_id, owner=person.mark)
+    return _button(person.texts("button-export"), data.pack(), danger=False)
 
 
 def mode_row(person: Person, chat: ConversationMetadata) -> list[InlineKeyboardButton]:

@@ -16,6 +16,7 @@ from .handlers.dialog import create_dialog_router
 from .handlers.fallback import create_fallback_router
 from .handlers.renaming import create_renaming_router
 from .handlers.starting import create_starting_router
+from .handlers.transferring import create_transferring_router
 from .middleware import HandlerContext, OwnerGuard
 from .pastes import Pastes
 from .questions import Questions
@@ -57,7 +58,10 @@ def create_router(
     if exclusive:
         router.include_router(create_starting_router())
     router.include_routers(
-        create_renaming_router(), create_chats_router(), create_deleting_router()
+        create_renaming_router(),
+        create_chats_router(),
+        create_deleting_router(),
+        create_transferring_router(exclusive=exclusive),
     )
     if answering is not None:
         router.include_routers(

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from aiogram import Bot, Dispatcher
@@ -17,6 +18,7 @@ from aiogram.methods import (
     AnswerCallbackQuery,
     DeleteMessage,
     EditMessageText,
+    GetFile,
     GetMe,
     GetUpdates,
     SendChatAction,
@@ -27,7 +29,14 @@ from aiogram.methods import (
     SetMessageReaction,
     TelegramMethod,
 )
-from aiogram.types import BufferedInputFile, InlineKeyboardButton, InlineKeyboardMarkup, Message
+from aiogram.types import (
+    BufferedInputFile,
+    File,
+    FSInputFile,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    Message,
+)
 
 from bot.polling import Batch
 
@@ -49,6 +58,7 @@ class FakeTelegram(BaseSession):
         self.messages: dict[tuple[int, int], dict[str, Any]] = {}
         self.knows_rich_messages = False
         self.documents: list[bytes] = []
+        self.files: dict[str, bytes] = {}  # what people sent, by its id
         self._ids = itertools.count(1000)
         self._refusals: list[tuple[type[TelegramMethod[Any]], Exception, int]] = []
         self._changed = asyncio.Condition()
@@ -91,10 +101,9 @@ class FakeTelegram(BaseSession):
             return self._answer(bot, method)
 
     async def stream_content(
-        self, *args: object, **kwargs: object
-    ) -> AsyncGenerator[bytes, None]:  # pragma: no cover
-        raise NotImplementedError
-        yield b""
+        self, url: str, *args: object, **kwargs: object
+    ) -> AsyncGenerator[bytes, None]:
+        yield self.files[url.rpartition("/")[2]]
 
     async def close(self) -> None:
         pass
@@ -121,6 +130,9 @@ class FakeTelegram(BaseSession):
                 return True
             case SendDocument():
                 return self._send_document(bot, method)
+            case GetFile():
+                file_id = method.file_id
+                return File(file_id=file_id, file_unique_id=file_id, file_path=file_id)
             case (
                 AnswerCallbackQuery()
                 | SendChatAction()
@@ -135,9 +147,12 @@ class FakeTelegram(BaseSession):
         raise NotImplementedError(type(method).__name__)  # pragma: no cover
 
     def _send_document(self, bot: Bot, method: SendDocument) -> Message:
-        assert isinstance(method.document, BufferedInputFile)
+        if isinstance(method.document, BufferedInputFile):
+            self.documents.append(method.document.data)
+        else:
+            assert isinstance(method.document, FSInputFile)
+            self.documents.append(Path(method.document.path).read_bytes())
         file = {"file_id": "x", "file_unique_id": "x", "file_name": method.document.filename}
-        self.documents.append(method.document.data)
         return self._message(bot, int(method.chat_id), {"document": file})
 
     def _message(self, bot: Bot, chat_id: int, content: dict[str, Any]) -> Message:
@@ -322,6 +337,19 @@ class Client:
             "data": data,
             "message": message,
         }
+
+    async def send_file(self, name: str, content: bytes, **more: Any) -> Any:
+        """Send a file; `mime_type`, `file_size` and the message's own content may be given."""
+        file_id = f"file{len(self.telegram.files)}"
+        self.telegram.files[file_id] = content
+        document = {
+            "file_id": file_id,
+            "file_unique_id": file_id,
+            "file_name": name,
+            "file_size": more.pop("file_size", len(content)),
+            "mime_type": more.pop("mime_type", "application/octet-stream"),
+        }
+        return await self.feed(message=self.message(None, document=document, **more))
 
     async def reply(self, text: str | None, to: Message, **content: Any) -> Any:
         replied = self.telegram.messages[self.chat_id, to.message_id]

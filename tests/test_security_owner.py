@@ -20,7 +20,16 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import Message
 
 from bot import callbacks
-from bot.callbacks import ChatAction, ChatButton, MenuAction, MenuButton, owner_mark, stamp_of
+from bot.callbacks import (
+    ChatAction,
+    ChatButton,
+    MenuAction,
+    MenuButton,
+    TransferAction,
+    TransferButton,
+    owner_mark,
+    stamp_of,
+)
 from bot.commands import COMMANDS
 from conversations import ConversationManager
 from tests.storages import tree
@@ -35,10 +44,12 @@ PLACES = pytest.mark.parametrize("chat_id", [0, GROUP], ids=["private", "group"]
 FILLED: dict[type[CallbackData], dict[str, Any]] = {
     ChatButton: {"stamp": stamp_of(2)},
     MenuButton: {"page": 0},
+    TransferButton: {},
 }
 ACTIONS: list[tuple[type[CallbackData], StrEnum]] = [
     *((ChatButton, action) for action in ChatAction),
     *((MenuButton, action) for action in MenuAction),
+    *((TransferButton, action) for action in TransferAction),
 ]
 
 
@@ -101,7 +112,7 @@ async def settle(manager: ConversationManager) -> None:
 
 def said(telegram: FakeTelegram, since: int = 0) -> list[str]:
     """Give all that the bot sent, without the ids that grow by themselves."""
-    changing = {"callback_query_id", "message_id", "draft_id", "reply_parameters"}
+    changing = {"callback_query_id", "message_id", "draft_id", "reply_parameters", "document"}
     return [
         f"{type(call).__name__} {call.model_dump(warnings=False, exclude=changing)}"
         for call in telegram.calls[since:]

@@ -15,6 +15,8 @@ from bot.commands import COMMANDS, bot_commands
 from bot.texts import LOCALES, Languages, Texts, read_locale
 
 BOT = Path(__file__).parent.parent / "bot"
+# Phrases of which the code puts the names together.
+PREFIXES = {"command-", "failed-", "answer-", "left-out-", "import-refused-", "button-export-"}
 
 
 class _Variables(Visitor):
@@ -47,7 +49,7 @@ def used_keys() -> Iterator[str]:
                 yield node.value
             if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
                 prefix = str(node.values[0].value)
-                if prefix in {"command-", "failed-", "answer-"}:
+                if prefix in PREFIXES:
                     yield from (key for key in known if key.startswith(prefix))
 
 

@@ -32,6 +32,8 @@ help =
     /again — answer the last question anew
     /mode — fast or deep answers in this chat
     /stop — stop the answer
+    /export — this chat, or all of them, as a file
+    /import — chats from a file
 group-hint = In a group I answer when I am mentioned or replied to.
 
 ## Names
@@ -223,3 +225,60 @@ damage-report =
         [one] ⚠️ { $count } file was damaged. What could be read is here; the original is kept.
        *[other] ⚠️ { $count } files were damaged. What could be read is here; the originals are kept.
     }
+
+## Export and import
+
+command-export = A chat, or all of them, as a file
+command-import = Chats from a file: ours, ChatGPT's, Claude's
+button-export = 📤 Export
+button-export-markdown = Markdown
+button-export-html = Page
+button-export-json = JSON
+button-export-all = 📦 All chats as a zip
+export-title = Export “{ $name }”
+export-hint = Markdown to read anywhere, a page that reads like a conversation, or JSON that I can take in again.
+export-toast = Preparing the file…
+export-all-caption = All your chats, the deleted ones too. Send me this file to have them again.
+export-too-big = This is more than Telegram lets a bot send. Export single chats, or ask the owner of this bot for your files.
+export-question = You
+export-answer = Assistant
+export-partial = stopped
+export-failed = failed
+export-messages = Messages
+export-begun = Begun
+transfer-private = Chats go in and out as files only in our private dialog, where nobody else sees them.
+import-title = Send me a file with chats
+import-hint = My own export (JSON or zip), ChatGPT's or Claude's: the zip as it is, or its conversations.json. At most 20 MB. All chats come in as new ones; nothing that is here changes.
+import-cancelled = Nothing is imported
+import-interrupted = I was restarted while I took this file in. What came in stands among your chats; if something is missing, delete it and send the file again.
+import-done = 📥 Came in: { $chats }, { $messages }.
+import-deleted =
+    { $count ->
+        [one] { $count } more went to the trash, where it had been.
+       *[other] { $count } more went to the trash, where they had been.
+    }
+import-left-out = Left out:
+left-out-empty-chat = chats without messages: { $count }
+left-out-unreadable-chat = chats that could not be read: { $count }
+left-out-too-many-chats = chats over the limit: { $count }
+left-out-storage-failed = chats that could not be saved: { $count }
+left-out-empty-message = empty messages: { $count }
+left-out-hidden-message = hidden messages: { $count }
+left-out-tool-message = calls of tools: { $count }
+left-out-other-branch = earlier versions of messages: { $count }
+left-out-unknown-content = messages of an unknown kind: { $count }
+left-out-unreadable-message = messages that could not be read: { $count }
+left-out-too-many-messages = oldest messages of very long chats: { $count }
+left-out-text-cut = ends of very long messages: { $count }
+left-out-facts-dropped = additional facts of chats: { $count }
+left-out-other-file = files without chats: { $count }
+left-out-nested-archive = archives within the zip: { $count }
+left-out-damaged-file = damaged files, read as far as it went: { $count }
+import-refused-empty = There is nothing in this file.
+import-refused-too-big = This file is too big: I can take 20 MB.
+import-refused-unknown-format = I find no chats in this file. I know my own export, ChatGPT's and Claude's.
+import-refused-damaged = This file is damaged, nothing of it could be read.
+import-refused-encrypted = This zip asks for a password. Please send it without one.
+import-refused-unsafe-entry = This zip is not safe: a name in it leads elsewhere. Nothing came in.
+import-refused-too-many-entries = There are too many files in this zip.
+import-refused-unpacks-too-big = This zip becomes far too big when it is unpacked. Nothing came in.

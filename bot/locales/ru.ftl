@@ -35,6 +35,8 @@ help =
     /again — ответить на последний вопрос заново
     /mode — быстрые или глубокие ответы в этом чате
     /stop — остановить ответ
+    /export — этот чат или все чаты файлом
+    /import — чаты из файла
 group-hint = В группе я отвечаю, когда меня упоминают или отвечают мне.
 
 ## Имена
@@ -240,3 +242,61 @@ damage-report =
         [few] ⚠️ { $count } файла были повреждены. Всё, что удалось прочесть, здесь; оригиналы сохранены.
        *[other] ⚠️ { $count } файлов были повреждены. Всё, что удалось прочесть, здесь; оригиналы сохранены.
     }
+
+## Экспорт и импорт
+
+command-export = Чат или все чаты файлом
+command-import = Чаты из файла: наши, ChatGPT, Claude
+button-export = 📤 Экспорт
+button-export-markdown = Markdown
+button-export-html = Страница
+button-export-json = JSON
+button-export-all = 📦 Все чаты в zip
+export-title = Экспорт чата «{ $name }»
+export-hint = Markdown — читать где угодно, страница — выглядит как переписка, JSON — я смогу принять его обратно.
+export-toast = Готовлю файл…
+export-all-caption = Все ваши чаты, и удалённые тоже. Пришлите мне этот файл, чтобы вернуть их.
+export-too-big = Это больше, чем Telegram позволяет боту отправить. Экспортируйте чаты по одному или попросите свои файлы у владельца бота.
+export-question = Вы
+export-answer = Ассистент
+export-partial = остановлено
+export-failed = не удалось
+export-messages = Сообщений
+export-begun = Начат
+transfer-private = Чаты передаются файлами только в личном диалоге со мной, где их никто больше не видит.
+import-title = Пришлите файл с чатами
+import-hint = Мой экспорт (JSON или zip), экспорт ChatGPT или Claude: zip как есть или файл conversations.json из него. Не больше 20 МБ. Все чаты добавятся как новые, в имеющихся ничего не изменится.
+import-cancelled = Ничего не импортировано
+import-interrupted = Меня перезапустили, пока я принимал этот файл. Что успело прийти, уже среди ваших чатов; если чего-то не хватает, удалите их и пришлите файл ещё раз.
+import-done = 📥 Принято: { $chats }, { $messages }.
+import-deleted =
+    { $count ->
+        [one] Ещё { $count } — в корзине, где и был.
+        [few] Ещё { $count } — в корзине, где и были.
+       *[other] Ещё { $count } — в корзине, где и были.
+    }
+import-left-out = Не вошло:
+left-out-empty-chat = чаты без сообщений: { $count }
+left-out-unreadable-chat = чаты, которые не удалось прочитать: { $count }
+left-out-too-many-chats = чаты сверх предела: { $count }
+left-out-storage-failed = чаты, которые не удалось сохранить: { $count }
+left-out-empty-message = пустые сообщения: { $count }
+left-out-hidden-message = скрытые сообщения: { $count }
+left-out-tool-message = вызовы инструментов: { $count }
+left-out-other-branch = прежние варианты сообщений: { $count }
+left-out-unknown-content = сообщения неизвестного вида: { $count }
+left-out-unreadable-message = сообщения, которые не удалось прочитать: { $count }
+left-out-too-many-messages = самые старые сообщения очень длинных чатов: { $count }
+left-out-text-cut = концы очень длинных сообщений: { $count }
+left-out-facts-dropped = дополнительные сведения о чатах: { $count }
+left-out-other-file = файлы без чатов: { $count }
+left-out-nested-archive = архивы внутри zip: { $count }
+left-out-damaged-file = повреждённые файлы, прочитаны сколько удалось: { $count }
+import-refused-empty = В этом файле ничего нет.
+import-refused-too-big = Файл слишком большой: я могу принять 20 МБ.
+import-refused-unknown-format = В этом файле нет чатов. Я понимаю свой экспорт, экспорт ChatGPT и Claude.
+import-refused-damaged = Файл повреждён, прочитать из него ничего не удалось.
+import-refused-encrypted = Этот zip защищён паролем. Пришлите его без пароля, пожалуйста.
+import-refused-unsafe-entry = Этот zip небезопасен: имя в нём ведёт наружу. Ничего не принято.
+import-refused-too-many-entries = В этом zip слишком много файлов.
+import-refused-unpacks-too-big = После распаковки этот zip становится слишком большим. Ничего не принято.

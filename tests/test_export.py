@@ -111,7 +111,7 @@ async def test_markdown(manager: ConversationManager) -> None:
     )
     assert text == (
         "# Lisbon\n\nMessages: 3 · Begun: 2026-05-01 10:00 UTC\n"
-        "\n---\n\n**You** · 2026-05-01 12:00 UTC\n\n> Where?\n> # not a heading\n"
+        "\n---\n\n**You** · 2026-05-01 12:00 UTC\n\n> Where?  \n> # not a heading\n"
         "\n---\n\n**Assistant** · 2026-05-01 12:00 UTC\n\nIn **Alfama**.\n"
         "\n---\n\n**Assistant** · gpt\\_4 · stopped · 2026-05-01 12:00 UTC\n"
         "\nWait:\n\n```python\nprint(1)\n```\n"

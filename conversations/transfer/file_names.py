@@ -13,17 +13,18 @@ FILE_NAME_LIMIT = 60  # characters, the suffix included
 _ID_SHOWN = 8  # characters of a chat's id
 _LOOKED_AT = 1000  # characters of a name that may be a book
 # A dot could begin a second suffix or make `CON.x`, which is a device; emoji differ by system.
-_UNSAFE = regex.compile(r"[^\p{L}\p{M}\p{N}-]+")
+_UNSAFE = regex.compile(r"[^\p{L}\p{M}\p{Nd}-]+")
+_NO_BEGINNING = regex.compile(r"[\p{M}_-]+")
 
 
 def file_name(name: str, conversation_id: str, suffix: str) -> str:
     """Name a file after a chat: letters, digits, `_` and `-` of its name, then of its id."""
     tail = f"-{conversation_id[:_ID_SHOWN]}{suffix}"
     text = unicodedata.normalize("NFC", clean_text(name[:_LOOKED_AT]))
-    words = _UNSAFE.sub("_", text).strip("_-")
-    while words and unicodedata.combining(words[0]):
-        words = words[1:]
-    words = cut_at_grapheme(words, FILE_NAME_LIMIT - len(tail)).strip("_-")
+    words = _UNSAFE.sub("_", text)
+    if beginning := _NO_BEGINNING.match(words):
+        words = words[beginning.end() :]
+    words = cut_at_grapheme(words, FILE_NAME_LIMIT - len(tail)).rstrip("_-")
     return (words or "chat") + tail
 
 

@@ -10,6 +10,7 @@ from ..names import clean_text
 from .fences import split_blocks
 from .labels import ExportLabels, shown_time
 
+_BREAK = "  \n"  # two spaces keep the lines apart when it is shown
 _SPECIAL = re.compile(r"([\\`*_\[\]<>~&#|])")
 
 
@@ -30,7 +31,7 @@ def _heading(message: ConversationMessage, labels: ExportLabels) -> str:
 def _body(message: ConversationMessage) -> str:
     if message.type == "user_question":
         # What a person typed is no Markdown: in a quote it can spoil nothing but itself.
-        return "\n".join(f"> {line}".rstrip() for line in message.text.splitlines())
+        return _BREAK.join(f"> {line}".rstrip() for line in message.text.splitlines())
     last = split_blocks(message.text)[-1]
     return message.text if last.is_closed else f"{message.text}\n{last.fence}"
 

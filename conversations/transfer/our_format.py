@@ -34,12 +34,14 @@ class OurChat:
         self._unreadable = 0
 
     def take(self, items: Iterable[Any]) -> None:
-        """Take messages; those that are none are counted."""
+        """Take messages; those that are none are counted, and too many of them end it."""
         for item in items:
             try:
                 message = ConversationMessage.from_dict(item)
             except ValueError:
                 self._unreadable += 1
+                if self._unreadable > self._limits.messages:
+                    return
                 continue
             self._count += 1
             self._messages.append(self._sane(message))

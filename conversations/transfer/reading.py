@@ -17,6 +17,7 @@ from .our_format import LIST_KEY, OurChat, is_index
 from .report import ImportLimits, Tally
 from .unpacking import is_zip, unpacked
 
+_MOST_KEYS = 500  # of one object; a chat has some thirty at most
 _LOOKED_AT = 100  # items of an array, to tell whether it holds chats
 
 
@@ -95,7 +96,7 @@ class _Reader:
         for key, value in stream.members(LIST_KEY):
             if key == LIST_KEY and isinstance(value, Iterator):
                 ours.take(value)
-            else:
+            elif len(ours.head) < _MOST_KEYS or key in ours.head:
                 ours.head[key] = value
         is_foreign = chatgpt.is_chat(ours.head) or claude.is_chat(ours.head)
         if not is_foreign and not ours.is_one():

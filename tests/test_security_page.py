@@ -159,7 +159,7 @@ async def test_links_lead_to_the_web_alone(playground: Playground, bot: Bot, pag
     await bot.send_message(1001, "x", entities=[tg])
     await page.goto(playground.url, wait_until="domcontentloaded")
     await expect(page.get_by_test_id("text")).to_have_count(2)
-    for link in await page.get_by_role("link").all():
-        assert (await link.get_attribute("href") or "").startswith(("http://", "https://"))
-        assert await link.get_attribute("rel") == "noopener noreferrer"
+    for shown_link in await page.get_by_role("link").all():
+        assert (await shown_link.get_attribute("href") or "").startswith(("http://", "https://"))
+        assert await shown_link.get_attribute("rel") == "noopener noreferrer"
     await page.locator(".tappable").last.click()

@@ -108,8 +108,8 @@ def stamp_of(message_count: int) -> str:
 
 
 def _base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
+    digits, rest = "", abs(number)
+    while rest:
+        rest, digit = divmod(rest, 36)
         digits = _DIGITS[digit] + digits
-    return digits or "0"
+    return ("-" if number < 0 else "") + (digits or "0")

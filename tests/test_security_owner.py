@@ -67,6 +67,12 @@ def test_every_kind_of_button_is_tried() -> None:
         assert {tried for other, tried in ACTIONS if other is kind} == set(actions)
 
 
+def test_a_mark_is_of_one_person() -> None:
+    people = [0, 1, 35, 36, -1, -36, 2**53, 2**63, *range(1001, 1100)]
+    assert len({owner_mark(person, GROUP) for person in people}) == len(people)
+    assert {owner_mark(person, person) for person in people} == {""}
+
+
 def forms(kind: type[CallbackData], action: StrEnum, chat: str) -> Iterator[str]:
     """Give a button's data as made for nobody, for the stranger, for the owner, for others."""
     for owner in ("", owner_mark(STRANGER, GROUP), owner_mark(VICTIM, GROUP), "zz", "0"):

@@ -80,7 +80,7 @@ async def read_parameters(request: web.Request) -> tuple[dict[str, Any], dict[st
     if request.content_type == "application/json":
         try:
             body = await request.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BotApiError("can't parse JSON object") from None
         if not isinstance(body, dict):
             raise BotApiError("object expected")
@@ -120,7 +120,7 @@ def _decoded(model: type[BaseModel], name: str, value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BotApiError(f"can't parse {name.replace('_', ' ')} JSON object") from None
 
 

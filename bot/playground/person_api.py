@@ -69,7 +69,7 @@ class PersonApi:
         self._world = world
 
     def routes(self) -> list[web.RouteDef]:
-        person = r"/person/{user_id:\d+}"
+        person = "/person/{user_id:[0-9]{1,20}}"
         return [
             web.get("/", self._page),
             web.get("/person", self._persons),

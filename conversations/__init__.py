@@ -1,5 +1,9 @@
 """Many chats per user, kept as plain JSON files or anywhere else; knows nothing of Telegram."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .errors import (
     ConversationError,
     FolderInUseError,
@@ -19,6 +23,9 @@ from .models import (
 from .names import USER_NAME_LIMIT, clean_text, name_from_question, shorten
 from .storage import ConversationStorage, is_valid_id
 
+if TYPE_CHECKING:
+    from .postgres_storage import PostgresStorage
+
 __all__ = [
     "USER_NAME_LIMIT",
     "Conversation",
@@ -30,6 +37,7 @@ __all__ = [
     "FolderInUseError",
     "InvalidNameError",
     "JsonStorage",
+    "PostgresStorage",
     "StorageClosedError",
     "StorageError",
     "UserIndex",
@@ -39,3 +47,12 @@ __all__ = [
     "parse_time",
     "shorten",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs a driver of its own, `asyncpg`, only for those who use it."""
+    if name != "PostgresStorage":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .postgres_storage import PostgresStorage
+
+    return PostgresStorage

@@ -16,10 +16,13 @@ from conversations import (
     StorageError,
     UserIndex,
 )
+from tests.postgres_server import opened_postgres
 from tests.storages import USER, answer, new_chat, opened, question, texts, tree
 
-STORAGES: dict[str, Callable[[Path], AbstractAsyncContextManager[ConversationStorage]]] = {
-    "json": opened,
+Opened = AbstractAsyncContextManager[ConversationStorage]
+STORAGES: dict[str, Callable[[pytest.FixtureRequest, Path], Opened]] = {
+    "json": lambda _, path: opened(path),
+    "postgres": lambda request, _: opened_postgres(request.getfixturevalue("database_url")),
 }
 BAD_IDS = ["../user_2/x", "..", "/etc/passwd", "index", "INDEX", "", "\x00", "a\n", "²", "x" * 300]
 LATER = "2026-05-02T00:00:00+00:00"
@@ -29,7 +32,7 @@ LATER = "2026-05-02T00:00:00+00:00"
 async def storage(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[ConversationStorage]:
-    async with STORAGES[request.param](tmp_path / "chats") as storage:
+    async with STORAGES[request.param](request, tmp_path / "chats") as storage:
         yield storage
 
 

@@ -272,15 +272,12 @@ class PostgresStorage:
         ended = asyncio.get_running_loop().create_future()
         self._running.add(ended)
         try:
-            await self._database.until(deadline, lock.acquire())
-            try:
+            async with lock:  # whoever has it has an earlier deadline
                 if not self._is_open:
                     await self._database.until(deadline, self.open())
                 if self._closed:
                     raise StorageClosedError("the storage is closed")
                 return await self._database.transact(work, deadline=deadline, read_only=read_only)
-            finally:
-                lock.release()
         finally:
             self._running.discard(ended)
             ended.set_result(None)

@@ -147,9 +147,9 @@ class UserRows:
     async def put(
         self, conversation: Conversation, count: int = 0, tokens: int = 0
     ) -> asyncpg.Record:
-        """Write a chat's row, without its messages, and give it; `chat` and `revision` count on.
+        """Write a chat's row, new or over the old one, and give it; its messages come after it.
 
-        The revision goes up by `count`, at least by one, so that there are places for as many.
+        The revision goes up by `count`, so that there are places for as many.
         """
         metadata = conversation.metadata
         if not is_valid_id(metadata.conversation_id):
@@ -157,12 +157,12 @@ class UserRows:
         [row] = await self._connection.fetch(
             "insert into conversations as old (user_id, conversation_id, username, name,"
             " name_source, mode, pinned, created_at, created_time, updated_at, updated_time,"
-            " extra, chat_extra, message_count, total_tokens, revision)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+            " extra, chat_extra, total_tokens, message_count, revision)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)"
             " on conflict (user_id, conversation_id) do update set (username, name, name_source,"
             " mode, pinned, created_at, created_time, updated_at, updated_time, extra, chat_extra,"
-            " message_count, total_tokens, revision) = ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
-            " $13, $14, $15, old.revision + $16) returning *",
+            " total_tokens, message_count, revision) = ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
+            " $13, $14, $15, old.revision + $15) returning *",
             self.user_id,
             metadata.conversation_id,
             to_column(metadata.username),
@@ -176,9 +176,8 @@ class UserRows:
             parse_time(metadata.updated_at),
             to_json(metadata.extra),
             to_json(conversation.extra),
-            count,
             tokens,
-            max(count, 1),
+            count,
         )
         return row
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import shutil
@@ -14,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -124,6 +126,36 @@ async def opened_postgres(url: str, **options: Any) -> AsyncIterator[PostgresSto
             yield storage
         finally:
             await storage.close()
+
+
+@asynccontextmanager
+async def pgbouncer(url: str) -> AsyncIterator[str]:
+    """Run pgbouncer, where it is installed, with two connections for all; give its address."""
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
+    server, port = urlsplit(url), _free_port()
+    settings = (
+        f"[databases]\n* = host={server.hostname} port={server.port} user={server.username}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        "auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n"
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".ini") as file:
+        file.write(settings)
+        file.flush()
+        Path(file.name).chmod(0o644)
+        process = await asyncio.create_subprocess_exec(
+            program, file.name, stderr=asyncio.subprocess.PIPE,
+            user="nobody" if os.geteuid() == 0 else None,
+        )  # fmt: skip
+        try:
+            assert process.stderr is not None
+            while b"process up" not in (line := await process.stderr.readline()):
+                assert line, "pgbouncer did not start"
+            yield f"postgresql://{server.username}@127.0.0.1:{port}{server.path}?sslmode=disable"
+        finally:
+            process.kill()
+            await process.communicate()
 
 
 @pytest.fixture(scope="session")

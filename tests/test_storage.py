@@ -419,6 +419,7 @@ class TestSave:
 
     async def test_the_first_chat_of_all_is_active(self, storage: ConversationStorage) -> None:
         assert await storage.save(Conversation(new_chat("a"))) is True
+        assert await storage.save(Conversation(new_chat("later", minute=5))) is True
         assert await active(storage) == "a"
 
     async def test_what_is_in_the_trash_is_not_written(self, storage: ConversationStorage) -> None:

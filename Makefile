@@ -21,6 +21,7 @@ types: $(VENV)/test-ready
 bench: $(VENV)/test-ready
 	$(BIN)/python -m tests.benchmarks.first_word
 	$(BIN)/python -m tests.benchmarks.many_users
+	$(BIN)/python -m tests.benchmarks.postgres_growth
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

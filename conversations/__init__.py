@@ -24,7 +24,7 @@ from .names import USER_NAME_LIMIT, clean_text, name_from_question, shorten
 from .storage import ConversationStorage, is_valid_id
 
 if TYPE_CHECKING:
-    from .postgres_storage import PostgresStorage
+    from .postgres_storage import PostgresStorage as PostgresStorage
 
 __all__ = [
     "USER_NAME_LIMIT",
@@ -37,7 +37,6 @@ __all__ = [
     "FolderInUseError",
     "InvalidNameError",
     "JsonStorage",
-    "PostgresStorage",
     "StorageClosedError",
     "StorageError",
     "UserIndex",
@@ -50,7 +49,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import what needs a driver of its own, `asyncpg`, only for those who use it."""
+    """Import what needs a driver of its own, `asyncpg`, only for those who name it.
+
+    That is why it is not in `__all__`: `import *` works without the driver.
+    """
     if name != "PostgresStorage":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from .postgres_storage import PostgresStorage

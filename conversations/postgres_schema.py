@@ -1,8 +1,10 @@
 """The tables, and how a database gets them: each migration once, whoever comes first.
 
-`messages.text` is plain text, so that it can be searched by the database. An index for that is
-left to the operator or to a later migration: `pg_trgm` is not everywhere, and an index over
-`to_tsvector` refuses texts of more than a megabyte, which a message may be.
+`messages.text` is plain text, so that the database can search it; one user's messages are few
+enough to be looked through. An index over all of them is the operator's to add: `pg_trgm` is not
+everywhere, and one over `to_tsvector` refuses long texts, some 1 MB of words, when they are
+stored. Of schemas only ours is in the path, so what an extension brings has to be named with its
+own.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MIGRATION_TIMEOUT = 600.0  # seconds
+_MIGRATION_TIMEOUT = 600.0  # seconds
 
 _TABLES = """
 create table users (
@@ -88,7 +90,7 @@ async def prepare(database: Database) -> None:
     if version < VERSION:
         await database.transact(
             lambda connection: _migrate(connection, database.schema),
-            deadline=database.deadline(MIGRATION_TIMEOUT),
+            deadline=database.deadline(_MIGRATION_TIMEOUT),
         )
 
 

@@ -33,7 +33,7 @@ _BIGINT = 2**63
 
 
 class PostgresStorage:
-    """Keeps chats in a PostgreSQL of version 14 or newer, for as many processes as there are.
+    """Keeps chats in a PostgreSQL of version 15 or newer, for as many processes as there are.
 
     Each verb is one transaction. Those of one user wait for each other, over all processes too;
     so a user's chats are the same everywhere, and any process may answer any message. What fails

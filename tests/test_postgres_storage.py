@@ -24,6 +24,7 @@ from conversations import (
     StorageError,
     postgres_schema,
 )
+from conversations.postgres_pool import Database
 from conversations.postgres_rows import from_column, to_column
 from conversations.postgres_schema import VERSION
 from tests.postgres_server import PostgresServer, new_schema, pgbouncer
@@ -77,7 +78,8 @@ async def settle() -> None:
 
 def test_the_driver_is_imported_by_those_alone_who_use_it() -> None:
     program = (
-        "import sys, conversations; assert 'asyncpg' not in sys.modules;"
+        "import sys, conversations; from conversations import *;"
+        "assert 'asyncpg' not in sys.modules;"
         "from conversations import PostgresStorage; assert 'asyncpg' in sys.modules;"
         "assert not hasattr(conversations, 'OtherStorage')"
     )
@@ -520,6 +522,50 @@ async def test_an_error_tells_no_address_no_password_and_no_text(workers: Worker
         await append(storage, "a", secret)
     assert secret not in "".join(traceback.format_exception(raised.value))
     assert await append(storage, "a", "ok") is True
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts"),
+    [
+        (asyncpg.SerializationError("x"), 3),
+        (asyncpg.DeadlockDetectedError("x"), 3),
+        (ConnectionResetError(), 3),
+        (asyncpg.UniqueViolationError("x"), 1),
+        (asyncpg.QueryCanceledError("x"), 1),
+        (asyncpg.DataError("x"), 1),
+        (TimeoutError(), 1),
+        (StorageError("x"), 1),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+async def test_what_may_pass_is_tried_again(
+    workers: Workers, error: Exception, attempts: int
+) -> None:
+    database = Database(workers.url, schema=workers.schema, timeout=5)
+    made = 0
+
+    async def work(connection: Any) -> None:
+        nonlocal made
+        made += 1
+        await connection.execute("select 1")
+        raise error
+
+    with pytest.raises(StorageError):
+        await database.transact(work, deadline=database.deadline())
+    assert made == attempts
+    await database.close()
+
+
+async def test_a_commit_that_commits_nothing_is_no_success(workers: Workers) -> None:
+    database = Database(workers.url, schema=workers.schema, timeout=5)
+
+    async def work(connection: Any) -> None:
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await connection.execute("select 1 / 0")
+
+    with pytest.raises(StorageError, match="rolled the transaction back"):
+        await database.transact(work, deadline=database.deadline())
+    await database.close()
 
 
 async def test_the_manager_goes_on_as_with_files(workers: Workers) -> None:

@@ -21,6 +21,7 @@ types: $(VENV)/test-ready
 bench: $(VENV)/test-ready
 	$(BIN)/python -m tests.benchmarks.first_word
 	$(BIN)/python -m tests.benchmarks.many_users
+	$(BIN)/python -m tests.benchmarks.postgres_growth
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -33,7 +34,7 @@ $(VENV)/model-ready: requirements-model.txt | $(VENV)/run-ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-model.txt
 	touch $@
 
-$(VENV)/test-ready: requirements.txt requirements-model.txt requirements-dev.txt | $(BIN)/python
+$(VENV)/test-ready: requirements.txt requirements-model.txt requirements-postgres.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ $(VENV)/run-ready $(VENV)/model-ready
 

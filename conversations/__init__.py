@@ -1,5 +1,9 @@
 """Many chats per user, kept as plain JSON files or anywhere else; knows nothing of Telegram."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from . import durable
 from .errors import (
     ConversationError,
@@ -29,6 +33,9 @@ from .transfer import (
     LeftOut,
 )
 
+if TYPE_CHECKING:
+    from .postgres_storage import PostgresStorage as PostgresStorage
+
 __all__ = [
     "USER_NAME_LIMIT",
     "Conversation",
@@ -57,3 +64,15 @@ __all__ = [
     "parse_time",
     "shorten",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs a driver of its own, `asyncpg`, only for those who name it.
+
+    That is why it is not in `__all__`: `import *` works without the driver.
+    """
+    if name != "PostgresStorage":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .postgres_storage import PostgresStorage
+
+    return PostgresStorage

@@ -114,7 +114,7 @@ class JsonStorage:
         return await self._change(user_id, lambda folder: folder.save(conversation))
 
     async def add(self, user_id: int, conversations: Sequence[Conversation]) -> None:
-        await self._do(user_id, lambda folder: folder.add(conversations))
+        await self._change(user_id, lambda folder: folder.add(conversations))
 
     async def append(
         self,

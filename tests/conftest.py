@@ -13,7 +13,10 @@ from aiogram.types import User
 from bot import create_router
 from bot.answerers.echo import EchoAnswerer
 from conversations import ConversationManager, JsonStorage
+from tests.postgres_server import database_url, own_server, started_server
 from tests.telegram import BOT_USER, Client, FakeTelegram, MakeClient
+
+__all__ = ["database_url", "own_server", "started_server"]  # fixtures, for every test
 
 
 @pytest.fixture

@@ -17,10 +17,13 @@ from conversations import (
     StorageError,
     UserIndex,
 )
+from tests.postgres_server import opened_postgres
 from tests.storages import USER, answer, new_chat, opened, question, texts, tree
 
-STORAGES: dict[str, Callable[[Path], AbstractAsyncContextManager[ConversationStorage]]] = {
-    "json": opened,
+Opened = AbstractAsyncContextManager[ConversationStorage]
+STORAGES: dict[str, Callable[[pytest.FixtureRequest, Path], Opened]] = {
+    "json": lambda _, path: opened(path),
+    "postgres": lambda request, _: opened_postgres(request.getfixturevalue("database_url")),
 }
 BAD_IDS = ["../user_2/x", "..", "/etc/passwd", "index", "INDEX", "", "\x00", "a\n", "²", "x" * 300]
 LATER = "2026-05-02T00:00:00+00:00"
@@ -30,7 +33,7 @@ LATER = "2026-05-02T00:00:00+00:00"
 async def storage(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[ConversationStorage]:
-    async with STORAGES[request.param](tmp_path / "chats") as storage:
+    async with STORAGES[request.param](request, tmp_path / "chats") as storage:
         yield storage
 
 
@@ -421,6 +424,7 @@ class TestSave:
 
     async def test_the_first_chat_of_all_is_active(self, storage: ConversationStorage) -> None:
         assert await storage.save(Conversation(new_chat("a"))) is True
+        assert await storage.save(Conversation(new_chat("later", minute=5))) is True
         assert await active(storage) == "a"
 
     async def test_the_first_username_is_taken_over(self, storage: ConversationStorage) -> None:

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.faults.history import History, Opener, Tally
-from tests.test_storage import STORAGES
+from tests.storages import opened
 
 BATCH = 100  # histories that share a seed; a failure is replayed within so many
 _STEPS = 30
@@ -43,6 +43,9 @@ def run_batch(
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+STORAGES = {"json": opened}
 
 
 def run(histories: int, storage: str, seed: int = 0, first_batch: int = 0) -> tuple[Tally, int]:

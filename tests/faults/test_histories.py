@@ -23,10 +23,9 @@ from conversations.durable import replace_file
 from conversations.folder_state import FolderState
 from conversations.user_folder import UserFolder
 from tests.faults.drafts import VERBS
-from tests.faults.histories import run_batch
+from tests.faults.histories import STORAGES, run_batch
 from tests.faults.history import Tally
 from tests.storages import opened
-from tests.test_storage import STORAGES
 
 
 def test_every_verb_is_driven() -> None:

@@ -1,0 +1,138 @@
+"""The tables, and how a database gets them: each migration once, whoever comes first.
+
+`messages.text` is plain text, so that the database can search it; one user's messages are few
+enough to be looked through. An index over all of them is the operator's to add: `pg_trgm` is not
+everywhere, and one over `to_tsvector` refuses long texts, some 1 MB of words, when they are
+stored. Of schemas only ours is in the path, so what an extension brings has to be named with its
+own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING
+
+from .errors import StorageError
+from .postgres_pool import Database
+
+if TYPE_CHECKING:
+    from .postgres_pool import Connection
+
+logger = logging.getLogger(__name__)
+
+_MIGRATION_TIMEOUT = 600.0  # seconds
+
+_TABLES = """
+create table users (
+    user_id bigint primary key,
+    username text not null default '',
+    active text collate "C",  -- the conversation_id of the active chat
+    extra json                -- keys of an index that we do not know
+);
+
+create table conversations (
+    chat bigint generated always as identity primary key,
+    user_id bigint not null references users on delete cascade,
+    conversation_id text collate "C" not null,
+    username text not null,
+    name text not null,
+    name_source text not null,
+    mode text not null,
+    pinned boolean not null,
+    -- Times are kept as they were given; the columns beside them are for ordering.
+    created_at text not null,
+    created_time timestamptz not null,
+    updated_at text not null,
+    updated_time timestamptz not null,
+    deleted_at text,          -- null: not in the trash
+    deleted_time timestamptz,
+    was_active boolean not null default false,  -- when it was deleted
+    message_count bigint not null,
+    total_tokens bigint not null,
+    revision bigint not null,  -- grows with every change of the messages
+    extra json,                -- keys of the metadata that we do not know
+    chat_extra json,           -- and those beside metadata and messages
+    unique (user_id, conversation_id)
+) with (fillfactor = 80);  -- counters change often, and in place
+
+create table messages (
+    chat bigint not null references conversations on delete cascade,
+    position bigint not null,  -- the revision that added it
+    hash bytea not null,       -- of the whole message: the very same one is added once
+    time timestamptz not null,
+    text text not null,
+    facts json not null,       -- everything else
+    primary key (chat, position)
+);
+
+create index messages_by_hash on messages (chat, hash);
+
+create table files (
+    user_id bigint not null references users on delete cascade,
+    name text collate "C" not null,
+    data bytea not null,
+    primary key (user_id, name)
+);
+"""
+_MIGRATIONS = (_TABLES,)
+VERSION = len(_MIGRATIONS)
+
+
+async def prepare(database: Database) -> None:
+    """Look what is there, and bring it up to date where it is older.
+
+    Whoever finds it up to date needs no rights to create anything.
+
+    :raises StorageError: the tables are those of a newer program, or cannot be made.
+    """
+    version = await database.transact(_inspect, deadline=database.deadline(), read_only=True)
+    if version < VERSION:
+        await database.transact(
+            lambda connection: _migrate(connection, database.schema),
+            deadline=database.deadline(_MIGRATION_TIMEOUT),
+        )
+
+
+async def _inspect(connection: Connection) -> int:
+    encoding = await connection.fetchval("show server_encoding")
+    if encoding != "UTF8":
+        raise StorageError(f"the database's encoding is {encoding}; it has to be UTF8")
+    for setting in ("fsync", "synchronous_commit"):
+        if await connection.fetchval("select current_setting($1)", setting) == "off":
+            logger.warning("the database has %s off: a crash may lose the last messages", setting)
+    return await _read_version(connection)
+
+
+async def _read_version(connection: Connection) -> int:
+    if await connection.fetchval("select to_regclass('schema_version')") is None:
+        return 0
+    # No row is seen by a look that began before another worker's migration was done.
+    version: int = await connection.fetchval(
+        "select coalesce(max(version), 0) from schema_version"
+    )
+    if version > VERSION:
+        raise StorageError(
+            f"the tables are of version {version}, and this program knows those up to {VERSION};"
+            " run a newer one"
+        )
+    return version
+
+
+async def _migrate(connection: Connection, schema: str) -> None:
+    await connection.execute("select pg_advisory_xact_lock($1)", _lock_key(schema))
+    exists = await connection.fetchval("select 1 from pg_namespace where nspname = $1", schema)
+    if not exists:
+        await connection.execute(f'create schema "{schema}"')
+    version = await _read_version(connection)  # now that nobody else is at it
+    if version == 0:
+        await connection.execute("create table schema_version (version int not null)")
+        await connection.execute("insert into schema_version values (0)")
+    for migration in _MIGRATIONS[version:]:
+        await connection.execute(migration)
+    await connection.execute("update schema_version set version = $1", VERSION)
+
+
+def _lock_key(schema: str) -> int:
+    digest = hashlib.sha256(f"conversations {schema}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

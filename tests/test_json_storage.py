@@ -652,6 +652,34 @@ async def test_killed_before_any_call_is_the_old_or_the_new_state(
         assert await seen_after_restart(killed, name) in (old, new)
 
 
+async def test_killed_in_two_calls_in_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one recovery found out, the next one must not take for something else."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    (tmp_path / "killed").mkdir()
+    snapshots = Snapshots(monkeypatch, tmp_path / "killed")
+
+    async def delete(storage: ConversationStorage, chat: str, successor: str) -> list[Path]:
+        before = len(snapshots.taken)
+        await storage.delete(USER, chat, deleted_at=LATER, successor=new_chat(successor))
+        return snapshots.taken[before:]
+
+    async with opened(tmp_path / "chats") as storage:
+        await storage.create(new_chat("only"))
+        with snapshots.of(tmp_path / "chats"):
+            killed_first = await delete(storage, "only", "next")
+    for first in killed_first:
+        async with opened(first) as storage:
+            old = await state(storage, "")
+            with snapshots.of(first):
+                killed_then = await delete(storage, old[0].last_active_conversation_id, "last")
+            new = await state(storage, "")
+        assert len(killed_then) > 5
+        for then in killed_then[::4]:
+            assert await seen_after_restart(then, "") in (old, new)
+
+
 async def test_the_manager_tells_or_gives_false(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

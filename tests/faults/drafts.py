@@ -220,7 +220,7 @@ saved = st.builds(
 
 _Arguments = tuple[tuple[st.SearchStrategy[Any], ...], dict[str, st.SearchStrategy[Any]]]
 _flag = st.booleans()
-names = st.sampled_from(["Plans", "Отель", "  two\nlines ", "\u200b", "x" * 64, "x" * 65]) | texts
+names = st.sampled_from(["Plans", "Отель", "  two\nlines ", "x" * 64, "x" * 65]) | texts
 limits = st.sampled_from([-1, 0, 1, 2, 20, 10**30])
 file_names = st.sampled_from(["a.md", "a.md", "b-1.txt", "../a", ".hidden", "", "x" * 121])
 
@@ -240,8 +240,8 @@ VERBS: dict[str, tuple[int, *_Arguments]] = {
     "get_messages": (2, (chats, limits), {}),
     "load_index": (1, (), {}),
     "list_conversations": (1, (), {}),
-    "rename_conversation": (2, (chats, names), {}),
-    "name_conversation": (2, (chats, names), {}),
+    "rename_conversation": (3, (chats, names), {}),
+    "name_conversation": (3, (chats, names), {}),
     "set_mode": (1, (chats, st.sampled_from(["fast", "deep", "slow"])), {}),
     "keep_file": (1, (file_names, texts), {}),
     "pin_conversation": (2, (chats,), {"pinned": _flag}),

@@ -35,7 +35,7 @@ def finish_interrupted(
                 state.remove_later(conversation_id)
             elif entry.identity is None and entry.metadata.is_active:
                 activate_restored(state, conversation_id)
-    if unlisted:
+    if unlisted or listed.keys() - state.entries.keys():
         state.write_index_later()  # else the next look may take it for something else
 
 

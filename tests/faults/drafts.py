@@ -7,6 +7,7 @@ drawn does not depend on what was answered, and a failing history can be made sh
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -41,6 +42,23 @@ TEXTS = (
 )
 _LETTERS = "abж 0.\n\t\x00\u0301\u200b\u202e\ud800\u3164"
 BAD_IDS = ("../user_7/x", "..", "index", "INDEX", "", "\x00", "a\n", "²", "x" * 300, "nothing")
+
+_IMPORTED_FACTS = {
+    "conversation_id": "x",
+    "user_id": 5,
+    "username": "eve",
+    "name": "Imported",
+    "created_at": "1999-01-01T00:00:00+00:00",
+    "updated_at": "1999-01-02T00:00:00+00:00",
+}
+_IMPORTED_MESSAGES = [
+    {"timestamp": "1999-01-01T00:00:00Z", "message_id": 1, "type": "user_question", "text": "Q?"},
+    {"timestamp": "1999-01-02T00:00:00Z", "message_id": 2, "type": "bot_answer", "text": "A."},
+]
+IMPORTED = [
+    json.dumps({"metadata": _IMPORTED_FACTS | more, "messages": _IMPORTED_MESSAGES}).encode()
+    for more in ({"is_active": True}, {"is_active": False, "deleted_at": "1999-12-01T00:00:00Z"})
+]
 
 
 @dataclass(frozen=True)
@@ -259,11 +277,16 @@ VERBS: dict[str, tuple[int, *_Arguments]] = {
     "restore_conversation": (4, (deleted,), {"activate": _flag}),
     "empty_trash": (1, (), {}),
     "take_damage_report": (1, (), {}),
+    "export_conversation": (2, (chats, st.sampled_from(["json", "json", "pdf"])), {}),
+    "import_conversations": (2, (usernames, st.sampled_from(IMPORTED)), {}),
 }
 _LATER = ["list_deleted", "get_deleted_conversation", "restore_conversation", "empty_trash"]
-_READS = ("load_", "get_", "list_conv", "take_")
+_READS = ("load_", "get_", "list_conv", "take_", "export_")
 _OFTEN = [verb for verb, (weight, *_) in VERBS.items() for _ in range(weight)]
 _WRITES = [verb for verb in _OFTEN if not verb.startswith(_READS)]
+_AT_ONCE = [
+    verb for verb in _OFTEN if verb != "import_conversations"
+]  # its id is given by a patch
 
 
 @st.composite
@@ -281,6 +304,10 @@ def drafts(draw: st.DrawFn, verbs: list[str] = _OFTEN) -> Draft:
 
 def writing() -> st.SearchStrategy[Draft]:
     return drafts(_WRITES)
+
+
+def at_once() -> st.SearchStrategy[Draft]:
+    return drafts(_AT_ONCE)
 
 
 def of_the_trash() -> st.SearchStrategy[Draft]:

@@ -29,10 +29,15 @@ from tests.faults.history import Tally
 from tests.storages import opened
 from tests.test_storage import STORAGES
 
+# Verbs of the manager that no history calls, and why.
+UNDRIVEN = {"export_all": "it reads chat by chat, so that others come in between"}
+
 
 def test_every_verb_is_driven() -> None:
     methods = inspect.getmembers(ConversationManager, inspect.iscoroutinefunction)
-    assert VERBS.keys() == {name for name, _ in methods if not name.startswith("_")}
+    verbs = {name for name, _ in methods if not name.startswith("_")}
+    assert VERBS.keys() | UNDRIVEN.keys() == verbs
+    assert VERBS.keys().isdisjoint(UNDRIVEN)
 
 
 @pytest.mark.parametrize("storage", STORAGES)

@@ -140,8 +140,12 @@ class FolderState:
     def try_to_write_index(self) -> None:
         """Write the index after what can be read from the chats as well."""
         self.mend_pointer()
-        self._repairs.append(self.write_index)
+        self.write_index_later()
         self.tidy()
+
+    def write_index_later(self) -> None:
+        """Write the index with the next `tidy`."""
+        self._repairs.append(self.write_index)
 
     def has_index(self) -> bool:
         return (self.path / _INDEX).exists()
@@ -222,7 +226,7 @@ class FolderState:
             self._index_damaged = not read.is_whole
             written_ns = path.stat().st_mtime_ns if read.is_whole else None
         if self._index_damaged:
-            self._repairs.append(self.write_index)
+            self.write_index_later()
         self.index = read.index
         self._count_damage(read.damaged_told)
         return read.listed, written_ns

@@ -25,17 +25,18 @@ def finish_interrupted(
     listed chat is left, the last one was just deleted, and this is its successor. Any other one
     was restored.
     """
-    if listed and listed.keys().isdisjoint(state.entries):
-        return
     unlisted = [
         entry for chat, entry in state.entries.items() if chat not in listed and chat in newer
     ]
-    for entry in sorted(unlisted, key=lambda entry: newest_first(entry.metadata), reverse=True):
-        conversation_id = entry.metadata.conversation_id
-        if entry.is_just_created:
-            state.remove_later(conversation_id)
-        elif entry.identity is None and entry.metadata.is_active:
-            activate_restored(state, conversation_id)
+    if not listed or not listed.keys().isdisjoint(state.entries):
+        for entry in sorted(unlisted, key=lambda e: newest_first(e.metadata), reverse=True):
+            conversation_id = entry.metadata.conversation_id
+            if entry.is_just_created:
+                state.remove_later(conversation_id)
+            elif entry.identity is None and entry.metadata.is_active:
+                activate_restored(state, conversation_id)
+    if unlisted or listed.keys() - state.entries.keys():
+        state.write_index_later()  # else the next look may take it for something else
 
 
 def activate_restored(state: FolderState, conversation_id: str) -> None:

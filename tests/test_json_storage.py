@@ -652,6 +652,46 @@ async def test_killed_before_any_call_is_the_old_or_the_new_state(
         assert await seen_after_restart(killed, name) in (old, new)
 
 
+def deleting_as(chat: str, successor: str) -> Verb:
+    later = new_chat(successor, minute=58)
+    return lambda s: s.delete(USER, chat, deleted_at=LATER, successor=later)
+
+
+@pytest.mark.parametrize(
+    ("chats", "first", "then"),
+    [
+        ("a", deleting_as("a", "b"), deleting_as("b", "c")),
+        ("ab", deleting_as("a", "c"), lambda s: s.restore(USER, "a", activate=True)),
+    ],
+    ids=["the last and its successor", "deleted and restored"],
+)
+async def test_killed_in_two_calls_in_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chats: str, first: Verb, then: Verb
+) -> None:
+    """What one recovery found out, the next one must not take for something else."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    (tmp_path / "killed").mkdir()
+    snapshots = Snapshots(monkeypatch, tmp_path / "killed")
+
+    async def make(storage: ConversationStorage, verb: Verb, root: Path) -> list[Path]:
+        before = len(snapshots.taken)
+        with snapshots.of(root):
+            await verb(storage)
+        return snapshots.taken[before:]
+
+    async with opened(tmp_path / "chats") as storage:
+        for chat in chats:
+            await storage.create(new_chat(chat, name=chat))
+        killed_first = await make(storage, first, tmp_path / "chats")
+    for killed in killed_first:
+        async with opened(killed) as storage:
+            old = await state(storage, "")
+            killed_then = await make(storage, then, killed)
+            new = await state(storage, "")
+        for killed_again in killed_then[::3]:
+            assert await seen_after_restart(killed_again, "") in (old, new)
+
+
 async def test_the_manager_tells_or_gives_false(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ drawn does not depend on what was answered, and a failing history can be made sh
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -41,6 +42,23 @@ TEXTS = (
 )
 _LETTERS = "abж 0.\n\t\x00\u0301\u200b\u202e\ud800\u3164"
 BAD_IDS = ("../user_7/x", "..", "index", "INDEX", "", "\x00", "a\n", "²", "x" * 300, "nothing")
+
+_IMPORTED_FACTS = {
+    "conversation_id": "x",
+    "user_id": 5,
+    "username": "eve",
+    "name": "Imported",
+    "created_at": "1999-01-01T00:00:00+00:00",
+    "updated_at": "1999-01-02T00:00:00+00:00",
+}
+_IMPORTED_MESSAGES = [
+    {"timestamp": "1999-01-01T00:00:00Z", "message_id": 1, "type": "user_question", "text": "Q?"},
+    {"timestamp": "1999-01-02T00:00:00Z", "message_id": 2, "type": "bot_answer", "text": "A."},
+]
+IMPORTED = [
+    json.dumps({"metadata": _IMPORTED_FACTS | more, "messages": _IMPORTED_MESSAGES}).encode()
+    for more in ({"is_active": True}, {"is_active": False, "deleted_at": "1999-12-01T00:00:00Z"})
+]
 
 
 @dataclass(frozen=True)
@@ -220,7 +238,7 @@ saved = st.builds(
 
 _Arguments = tuple[tuple[st.SearchStrategy[Any], ...], dict[str, st.SearchStrategy[Any]]]
 _flag = st.booleans()
-names = st.sampled_from(["Plans", "Отель", "  two\nlines ", "\u200b", "x" * 64, "x" * 65]) | texts
+names = st.sampled_from(["Plans", "Отель", "  two\nlines ", "x" * 64, "x" * 65]) | texts
 limits = st.sampled_from([-1, 0, 1, 2, 20, 10**30])
 file_names = st.sampled_from(["a.md", "a.md", "b-1.txt", "../a", ".hidden", "", "x" * 121])
 
@@ -240,8 +258,8 @@ VERBS: dict[str, tuple[int, *_Arguments]] = {
     "get_messages": (2, (chats, limits), {}),
     "load_index": (1, (), {}),
     "list_conversations": (1, (), {}),
-    "rename_conversation": (2, (chats, names), {}),
-    "name_conversation": (2, (chats, names), {}),
+    "rename_conversation": (3, (chats, names), {}),
+    "name_conversation": (3, (chats, names), {}),
     "set_mode": (1, (chats, st.sampled_from(["fast", "deep", "slow"])), {}),
     "keep_file": (1, (file_names, texts), {}),
     "pin_conversation": (2, (chats,), {"pinned": _flag}),
@@ -259,11 +277,16 @@ VERBS: dict[str, tuple[int, *_Arguments]] = {
     "restore_conversation": (4, (deleted,), {"activate": _flag}),
     "empty_trash": (1, (), {}),
     "take_damage_report": (1, (), {}),
+    "export_conversation": (2, (chats, st.sampled_from(["json", "json", "pdf"])), {}),
+    "import_conversations": (2, (usernames, st.sampled_from(IMPORTED)), {}),
 }
 _LATER = ["list_deleted", "get_deleted_conversation", "restore_conversation", "empty_trash"]
-_READS = ("load_", "get_", "list_conv", "take_")
+_READS = ("load_", "get_", "list_conv", "take_", "export_")
 _OFTEN = [verb for verb, (weight, *_) in VERBS.items() for _ in range(weight)]
 _WRITES = [verb for verb in _OFTEN if not verb.startswith(_READS)]
+_AT_ONCE = [
+    verb for verb in _OFTEN if verb != "import_conversations"
+]  # its id is given by a patch
 
 
 @st.composite
@@ -281,6 +304,10 @@ def drafts(draw: st.DrawFn, verbs: list[str] = _OFTEN) -> Draft:
 
 def writing() -> st.SearchStrategy[Draft]:
     return drafts(_WRITES)
+
+
+def at_once() -> st.SearchStrategy[Draft]:
+    return drafts(_AT_ONCE)
 
 
 def of_the_trash() -> st.SearchStrategy[Draft]:

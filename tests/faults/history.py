@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from conversations import ConversationStorage
-from tests.faults.drafts import USERS, Draft, drafts, of_the_trash, usual_start, writing
+from tests.faults.drafts import USERS, Draft, at_once, drafts, of_the_trash, usual_start, writing
 from tests.faults.history_calls import TIME_OF_A_FILE, Call, Held, HistoryManager, look
 from tests.faults.killed import KilledAt
 from tests.faults.model import Model
@@ -96,7 +96,7 @@ class History(RuleBasedStateMachine):
 
     @rule(
         several=st.lists(
-            st.tuples(drafts(), st.integers(0, 6), st.none() | st.none() | st.integers(0, 12)),
+            st.tuples(at_once(), st.integers(0, 6), st.none() | st.none() | st.integers(0, 12)),
             min_size=2,
             max_size=4,
         ),
@@ -251,14 +251,13 @@ class History(RuleBasedStateMachine):
     async def _agree(self, models: Iterable[Model], users: set[int]) -> None:
         """Find out which of the possible states is the true one, and go on with that."""
         seen = {user_id: await self._look(user_id) for user_id in users}
-        likeliest: dict[int, Any] = {}
+        possible = []
         for model in models:
-            expected = {user_id: self._expected(model, user_id) for user_id in users}
-            if seen == expected:
+            possible.append({user_id: self._expected(model, user_id) for user_id in users})
+            if seen == possible[-1]:
                 self._model = model
                 return
-            likeliest = likeliest or expected
-        _differ("the state", seen, likeliest)
+        _differ("the state", seen, *possible)
 
     async def _look(self, user_id: int) -> Any:
         seen = await look(self._manager, self._storage, user_id)
@@ -286,10 +285,16 @@ def _expect(call: Call, outcome: Any, predicted: Any) -> None:
         _differ(f"the result of {call!r}", outcome, predicted)
 
 
-def _differ(what: str, seen: Any, expected: Any) -> None:
-    before, after = (pprint.pformat(value, width=150).split("\n") for value in (expected, seen))
-    difference = "\n".join(difflib.unified_diff(before, after, "expected", "seen", lineterm=""))
-    raise AssertionError(f"{what[:2000]}\n{difference[:5000] or 'no order of the calls gives it'}")
+def _differ(what: str, seen: Any, *possible: Any) -> None:
+    """Fail, and show how what is seen differs from each of what could be."""
+    after = pprint.pformat(seen, width=150).splitlines()
+    differences = []
+    for number, expected in enumerate(possible[:3], 1):
+        before = pprint.pformat(expected, width=150).splitlines()
+        lines = difflib.unified_diff(before, after, f"possible {number}", "seen", lineterm="")
+        differences.append("\n".join(lines)[:4000])
+    no_order = "no order of the calls explains their results"
+    raise AssertionError("\n".join([what[:2000], *(differences or [no_order])]))
 
 
 def _serial_orders(model: Model, made: list[tuple[Call, Any]]) -> Iterator[Model]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import copy
+import json
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any
+from unittest import mock
 
 from conversations import (
     Conversation,
     ConversationManager,
     ConversationMetadata,
     ConversationStorage,
+    ExportedFile,
+    ImportReport,
     InvalidNameError,
 )
+from conversations.transfer import our_format
 from tests.faults.model import TRASH_KEPT, Model
 
 # What is shown for the time of a file, which is not the time of a history.
@@ -47,7 +53,8 @@ class Call:
         arguments = copy.deepcopy(self.arguments)
         _CALL.set(self)
         try:
-            result = await getattr(manager, self.verb)(*arguments, **self.options)
+            with self._import_ids():
+                result = await getattr(manager, self.verb)(*arguments, **self.options)
         except (InvalidNameError, ValueError) as error:
             return type(error).__name__
         if isinstance(result, Conversation) and held is not None:
@@ -56,12 +63,21 @@ class Call:
             if result and held is not None:
                 held.append((arguments[0], plain(arguments[0].messages)))
             return result, plain(arguments[0].metadata)
+        if isinstance(result, ImportReport):
+            return [result.chats, result.deleted, result.messages]
+        if isinstance(result, ExportedFile):
+            return json.loads(b"".join([piece async for piece in result]))
         return self._sorted(plain(result))
 
     def predict(self, model: Model) -> Any:
         """Make the call on the model; give what its result has to be."""
         model.now, model.fresh, model.seen = self.now, self.fresh, self.seen
         return self._sorted(getattr(model, self.verb)(*self.arguments, **self.options))
+
+    def _import_ids(self) -> AbstractContextManager[object]:
+        if self.verb != "import_conversations":  # alone, because a patch is for all
+            return nullcontext()
+        return mock.patch.object(our_format, "_new_id", return_value=self.fresh)
 
     def _sorted(self, result: Any) -> Any:
         """Sort what is promised in no particular order."""
@@ -77,9 +93,10 @@ class HistoryManager(ConversationManager):
     """The manager with the time and the ids of the call that is made, in whatever task."""
 
     def __init__(self, storage: ConversationStorage) -> None:
-        super().__init__(
-            storage, raise_errors=True, trash_kept=TRASH_KEPT, clock=lambda: _CALL.get().now
-        )
+        super().__init__(storage, raise_errors=True, trash_kept=TRASH_KEPT)
+
+    def _now(self) -> datetime:
+        return _CALL.get().now  # also where it stands still or goes back: what is stored is told
 
     def _new_chat(self, user_id: int, username: str, question: str) -> ConversationMetadata:
         metadata = super()._new_chat(user_id, username, question)

@@ -7,6 +7,7 @@ code of the package: where the two differ, one of them is wrong.
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import re
 from dataclasses import asdict
@@ -28,6 +29,7 @@ from tests.faults.model_rules import (
     shown,
     time_of,
     written,
+    written_message,
 )
 
 TRASH_KEPT = timedelta(days=30)
@@ -272,6 +274,33 @@ class Model:
 
     def take_damage_report(self, user_id: int) -> int:
         return 0  # nothing here damages a file
+
+    def export_conversation(
+        self, user_id: int, conversation_id: str, export_format: str
+    ) -> Facts | str | None:
+        if export_format != "json":
+            return "ValueError"
+        chat = self.load_conversation(user_id, conversation_id)
+        if chat is None:
+            return None
+        messages = [written_message(message) for message in chat["messages"]]
+        return {"metadata": written(chat["metadata"]), **chat["extra"], "messages": messages}
+
+    def import_conversations(self, user_id: int, username: str, file: bytes) -> list[int]:
+        """Take one chat of our own form, in which nothing is missing; tell what came in."""
+        user, document = self.user(user_id), json.loads(file)
+        user["username"] = user["username"] or username
+        chat = self._new_chat(user_id, username, "Imported")
+        own = {key: chat["facts"][key] for key in ("conversation_id", "user_id", "username")}
+        chat["facts"] |= document["metadata"] | own
+        chat["messages"] = [asdict(ConversationMessage(**m)) for m in document["messages"]]
+        is_deleted = chat["facts"]["deleted_at"] is not None
+        if is_deleted:
+            chat["facts"]["deleted_at"] = self.now.isoformat()
+        user["trash" if is_deleted else "chats"][self.fresh] = chat
+        user["ever"].add(self.fresh)
+        self._mend_pointer(user)
+        return [1, int(is_deleted), len(chat["messages"])]
 
     # The rules
 

@@ -81,6 +81,20 @@ def written(facts: Facts) -> Facts:
     return entry
 
 
+def written_message(message: Facts) -> Facts:
+    """Give what stands in the file: the seed's keys, and of the others what says something."""
+    more = {
+        "reply_to": None,
+        "state": None,
+        "tokens_estimated": False,
+        "model": None,
+        "pieces": (),
+    }
+    entry = {key: value for key, value in message.items() if key not in {*more, "extra"}}
+    entry |= {key: message[key] for key in more if message[key] != more[key]}
+    return entry | dict(message["extra"])
+
+
 def is_untouched(chat: Chat) -> bool:
     facts = chat["facts"]
     return not (chat["messages"] or facts["pinned"]) and facts["name_source"] == "default"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis.errors import FlakyFailure
 
 from conversations import (
     ConversationManager,
@@ -27,10 +28,15 @@ from tests.faults.histories import STORAGES, run_batch
 from tests.faults.history import Tally
 from tests.storages import opened
 
+# Verbs of the manager that no history calls, and why.
+UNDRIVEN = {"export_all": "it reads chat by chat, so that others come in between"}
+
 
 def test_every_verb_is_driven() -> None:
     methods = inspect.getmembers(ConversationManager, inspect.iscoroutinefunction)
-    assert VERBS.keys() == {name for name, _ in methods if not name.startswith("_")}
+    verbs = {name for name, _ in methods if not name.startswith("_")}
+    assert VERBS.keys() | UNDRIVEN.keys() == verbs
+    assert VERBS.keys().isdisjoint(UNDRIVEN)
 
 
 @pytest.mark.parametrize("storage", STORAGES)
@@ -188,10 +194,16 @@ MISTAKES = [
 ]
 
 
+def live_through() -> None:
+    for seed in range(10):
+        run_batch(opened, seed, 25, Tally(), shrinks=False)
+
+
 @pytest.mark.parametrize("make", MISTAKES, ids=lambda make: make.__name__)
 def test_a_mistake_is_found(
     make: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(monkeypatch)
-    with pytest.raises((AssertionError, StorageError)):
-        run_batch(opened, 1, 60, Tally(), shrinks=False)
+    # Flaky is what differs the second time, when the threads were faster.
+    with pytest.raises((AssertionError, StorageError, FlakyFailure)):
+        live_through()

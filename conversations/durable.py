@@ -104,4 +104,7 @@ def keep_aside(path: Path) -> Path | None:
 
 def count_aside(folder: Path) -> int:
     """Count the files that `keep_aside` has made in a folder."""
-    return sum(1 for _ in folder.glob(f"*{_ASIDE_SUFFIX}*"))
+    try:
+        return sum(1 for path in folder.iterdir() if _ASIDE_SUFFIX in path.name)
+    except FileNotFoundError:
+        return 0

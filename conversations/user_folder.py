@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .chat_file import ChatFile, read_last, read_metadata
+from .chat_file import ChatFile, find_chats, read_last, read_metadata
 from .durable import make_folder, move_file, replace_file, sweep_temporary, sync_folder
 from .folder_state import TRASH, FolderState
 from .interrupted import activate_restored
@@ -346,12 +346,17 @@ class UserFolder:
             logger.warning("cannot note the time of deletion in %s: %s", path, error)
 
     def _trashed(self) -> Iterator[tuple[Path, ConversationMetadata]]:
-        for path in self._trash.glob("*.json"):
-            if not is_valid_id(path.stem) or not path.is_file():
-                continue
-            metadata = read_metadata(path, user_id=self._state.user_id, conversation_id=path.stem)
+        try:
+            found = list(find_chats(self._trash))
+        except FileNotFoundError:
+            return
+        for conversation_id, _ in found:
+            path = self._in_trash(conversation_id)
+            metadata = read_metadata(
+                path, user_id=self._state.user_id, conversation_id=conversation_id
+            )
             if metadata is None or not metadata.name:
-                chat = self._state.parse(path.stem, path.read_bytes())
+                chat = self._state.parse(conversation_id, path.read_bytes())
                 metadata = chat.metadata if chat else None
             if metadata is not None:
                 metadata.deleted_at = metadata.deleted_at or _time_of(path)

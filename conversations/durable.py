@@ -66,7 +66,8 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-    if not any(folder.iterdir()):
+        sync_folder(folder.parent)
+    elif not any(folder.iterdir()):
         # What we may not open, somebody else has made.
         with contextlib.suppress(PermissionError):
             sync_folder(folder.parent)

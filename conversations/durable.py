@@ -80,11 +80,18 @@ def move_file(source: Path, target: Path) -> None:
     sync_folder(source.parent)
 
 
-def sweep_temporary(folder: Path) -> None:
-    """Remove what a crash left behind. Only the process that owns the folder may."""
+def sweep_temporary(folder: Path) -> bool:
+    """Remove what a crash left behind. Only the process that owns the folder may.
+
+    False where something is left: a disk that is read-only now can still be read.
+    """
+    is_swept = True
     for path in folder.glob(f".*{_TEMP_SUFFIX}"):
-        with contextlib.suppress(OSError):  # a disk that is read-only now can still be read
+        try:
             path.unlink()
+        except OSError:
+            is_swept = False
+    return is_swept
 
 
 def keep_aside(path: Path) -> Path | None:

@@ -46,11 +46,9 @@ class UserFolder:
         path = root / f"user_{user_id}"
         self._trash = path / TRASH
         self._files = path / "files"
-        for folder in (self._trash, self._files):
-            if folder.is_dir():
-                sweep_temporary(folder)
+        folders = [folder for folder in (self._trash, self._files) if folder.is_dir()]
+        self._is_swept = all(sweep_temporary(folder) for folder in folders)
         self._state = FolderState(path, user_id)
-        self._is_settled = False
 
     @property
     def cached_bytes(self) -> int:
@@ -58,19 +56,11 @@ class UserFolder:
         return self._state.cached_bytes
 
     def is_current(self) -> bool:
-        """Tell whether nobody else has changed the folder since."""
-        return self._state.is_current()
+        """Tell whether nobody else has changed the folder since, and nothing is left to mend."""
+        return self._is_swept and self._state.is_current()
 
     def settle(self) -> None:
-        """Make durable what we see: a process that was killed, or a call that failed, did it last.
-
-        The verbs after that do so by themselves.
-        """
-        if not self._is_settled:
-            for folder in (self._state.path, self._trash):
-                if folder.is_dir():
-                    sync_folder(folder)
-            self._is_settled = True
+        self._state.settle()
 
     def read_index(self) -> UserIndex:
         self._state.refresh()
@@ -271,7 +261,8 @@ class UserFolder:
         state.examine(conversation_id)
         if activate:
             activate_restored(state, conversation_id)
-        state.tidy()  # before the index: what it lists without a file is dropped at the next look
+        # Before the index: what it lists without a file is dropped at the next look.
+        state.tidy(must=True)
         state.write_index()
         return True
 

@@ -74,14 +74,14 @@ async def attempt(
     lay_out(beginning.tree, bench.disk)
     made = Attempt(beginning, Disk(beginning.tree), beginning.expected.copy())
     with Shim(bench.disk, made.disk, calls_per_tick=bench.calls_per_tick) as shim:
-        await _guard(made, _work(bench, made, shim, fault, warm=warm))
+        await guard(made, _work(bench, made, shim, fault, warm=warm))
     made.wrong += [f"{path} is not what was recorded" for path in shim.bypassed()]
     if not made.wrong:
-        await _guard(made, _reopen(bench, made))
+        await guard(made, reopen(bench, made))
     return made
 
 
-async def _guard(made: Attempt, doing: Awaitable[None]) -> None:
+async def guard(made: Attempt, doing: Awaitable[None]) -> None:
     try:
         await doing
     except Exception as error:  # noqa: BLE001 - a store raises what it is to raise, and no more
@@ -124,6 +124,6 @@ async def _look_at_broken(bench: Bench, made: Attempt, store: Any) -> list[str]:
     return bench.unexpected({user: observed}, made.expected)
 
 
-async def _reopen(bench: Bench, made: Attempt) -> None:
+async def reopen(bench: Bench, made: Attempt) -> None:
     async with bench.subject.opened(bench.disk / STORE) as store:
         made.wrong += await bench.compare(store, bench.disk / STORE, made.expected)

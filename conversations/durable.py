@@ -71,12 +71,16 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-    with os.scandir(folder) as found:  # which, unlike a listing, looks at the first name alone
-        is_empty = next(found, None) is None
-    if is_empty:
+        sync_folder(folder.parent)
+    elif _is_empty(folder):
         # What we may not open, somebody else has made.
         with contextlib.suppress(PermissionError):
             sync_folder(folder.parent)
+
+
+def _is_empty(folder: Path) -> bool:
+    with os.scandir(folder) as found:  # which, unlike a listing, looks at the first name alone
+        return next(found, None) is None
 
 
 def move_file(source: Path, target: Path) -> None:
@@ -86,11 +90,18 @@ def move_file(source: Path, target: Path) -> None:
     sync_folder(source.parent)
 
 
-def sweep_temporary(folder: Path) -> None:
-    """Remove what a crash left behind. Only the process that owns the folder may."""
+def sweep_temporary(folder: Path) -> bool:
+    """Remove what a crash left behind. Only the process that owns the folder may.
+
+    False where something is left: a disk that is read-only now can still be read.
+    """
+    is_swept = True
     for path in folder.glob(f".*{_TEMP_SUFFIX}"):
-        with contextlib.suppress(OSError):  # a disk that is read-only now can still be read
+        try:
             path.unlink()
+        except OSError:
+            is_swept = False
+    return is_swept
 
 
 def keep_aside(path: Path) -> Path | None:
@@ -111,4 +122,7 @@ def keep_aside(path: Path) -> Path | None:
 
 def count_aside(folder: Path) -> int:
     """Count the files that `keep_aside` has made in a folder."""
-    return sum(1 for _ in folder.glob(f"*{_ASIDE_SUFFIX}*"))
+    try:
+        return sum(1 for path in folder.iterdir() if _ASIDE_SUFFIX in path.name)
+    except FileNotFoundError:
+        return 0

@@ -42,6 +42,8 @@ class FolderState:
         self._damaged_told = 0
         self._index_damaged = False
         self._repairs: list[Callable[[], None]] = []
+        self._is_tidy = True
+        self._is_settled = False
         self._seen = _look(path)
         if path.is_dir():
             self._read()
@@ -53,8 +55,8 @@ class FolderState:
         return chats + _ENTRY_BYTES * (1 + len(self.entries))
 
     def is_current(self) -> bool:
-        """Tell whether the index, and the names in the folder, are still as we left them."""
-        return self._seen == _look(self.path)
+        """Tell whether index and names are still as we left them, and all could be repaired."""
+        return self._is_tidy and self._seen == _look(self.path)
 
     def is_cached(self, conversation_id: str) -> bool:
         return conversation_id in self._cached
@@ -190,7 +192,7 @@ class FolderState:
             self._read_whole(conversation_id, known)
 
     def _read(self) -> None:
-        sweep_temporary(self.path)
+        self._is_tidy = sweep_temporary(self.path)
         listed, written_ns = self._read_index()
         newer = set()
         for conversation_id, status in find_chats(self.path):
@@ -208,6 +210,9 @@ class FolderState:
                 # In a foreign index there may be keys that stand nowhere else.
                 metadata = self.entries[conversation_id].metadata
                 metadata.extra = entry.metadata.extra | metadata.extra
+        if not listed.keys() <= self.entries.keys():
+            # Else one that comes back, but half of the way, would not be seen to be interrupted.
+            self._repairs.append(self.write_index)
         finish_interrupted(self, listed, newer)
         self.mend_pointer()
         active = self.entries.get(self.index.last_active_conversation_id or "")
@@ -289,16 +294,32 @@ class FolderState:
         path.unlink()
         self.write_index()
 
-    def tidy(self) -> None:
+    def settle(self) -> None:
+        """Make the names durable that a process which was killed, or a call that failed, has left.
+
+        Nothing may be built upon them before; what is done after that is synced by itself.
+        """
+        if not self._is_settled:
+            for folder in (self.path / TRASH, self.path):
+                if folder.is_dir():
+                    sync_folder(folder)
+            self._is_settled = True
+
+    def tidy(self, *, must: bool = False) -> None:
         """Do what reading found necessary, where the disk allows; reading works where it does not.
 
-        It waits until everything is read, because it writes an index of all there is.
+        It waits until everything is read, because it writes an index of all there is. With `must`
+        an error is raised; else the next verb reads the folder again, and tries again.
         """
         repairs, self._repairs = self._repairs, []
         for repair in repairs:
             try:
+                self.settle()
                 repair()
             except OSError as error:
+                if must:
+                    raise
+                self._is_tidy = False
                 logger.warning("cannot bring %s up to date now: %s", self.path, error)
 
     def _cache(self, chat: ChatFile) -> None:

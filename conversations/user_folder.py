@@ -22,7 +22,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .chat_file import ChatFile, read_last, read_metadata
+from .chat_file import ChatFile, find_chats, read_last, read_metadata
 from .durable import make_folder, move_file, replace_file, sweep_temporary, sync_folder
 from .folder_state import TRASH, FolderState
 from .interrupted import activate_restored
@@ -49,11 +49,9 @@ class UserFolder:
         path = root / f"user_{user_id}"
         self._trash = path / TRASH
         self._files = path / "files"
-        for folder in (self._trash, self._files):
-            if folder.is_dir():
-                sweep_temporary(folder)
+        folders = [folder for folder in (self._trash, self._files) if folder.is_dir()]
+        self._is_swept = all(sweep_temporary(folder) for folder in folders)
         self._state = FolderState(path, user_id)
-        self._is_settled = False
 
     @property
     def cached_bytes(self) -> int:
@@ -61,19 +59,11 @@ class UserFolder:
         return self._state.cached_bytes
 
     def is_current(self) -> bool:
-        """Tell whether nobody else has changed the folder since."""
-        return self._state.is_current()
+        """Tell whether nobody else has changed the folder since, and nothing is left to mend."""
+        return self._is_swept and self._state.is_current()
 
     def settle(self) -> None:
-        """Make durable what we see: a process that was killed, or a call that failed, did it last.
-
-        The verbs after that do so by themselves.
-        """
-        if not self._is_settled:
-            for folder in (self._state.path, self._trash):
-                if folder.is_dir():
-                    sync_folder(folder)
-            self._is_settled = True
+        self._state.settle()
 
     def read_index(self) -> UserIndex:
         self._state.refresh()
@@ -301,7 +291,8 @@ class UserFolder:
         state.examine(conversation_id)
         if activate:
             activate_restored(state, conversation_id)
-        state.tidy()  # before the index: what it lists without a file is dropped at the next look
+        # Before the index: what it lists without a file is dropped at the next look.
+        state.tidy(must=True)
         state.write_index()
         return True
 
@@ -406,12 +397,17 @@ class UserFolder:
             logger.warning("cannot note the time of deletion in %s: %s", path, error)
 
     def _trashed(self) -> Iterator[tuple[Path, ConversationMetadata]]:
-        for path in self._trash.glob("*.json"):
-            if not is_valid_id(path.stem) or not path.is_file():
-                continue
-            metadata = read_metadata(path, user_id=self._state.user_id, conversation_id=path.stem)
+        try:
+            found = list(find_chats(self._trash))
+        except FileNotFoundError:
+            return
+        for conversation_id, _ in found:
+            path = self._in_trash(conversation_id)
+            metadata = read_metadata(
+                path, user_id=self._state.user_id, conversation_id=conversation_id
+            )
             if metadata is None or not metadata.name:
-                chat = self._state.parse(path.stem, path.read_bytes())
+                chat = self._state.parse(conversation_id, path.read_bytes())
                 metadata = chat.metadata if chat else None
             if metadata is not None:
                 metadata.deleted_at = metadata.deleted_at or _time_of(path)

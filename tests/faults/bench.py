@@ -50,15 +50,18 @@ class Bench:
         place: Path,
         *,
         point: int | None = None,
+        thin: int = 1,
         first_only: bool = False,
     ) -> None:
-        """Work in the empty folder `place`; with `point` try that one alone."""
+        """Work in the empty folder `place`; try one point alone, or every `thin`-th one."""
         self.subject = subject
         self.seed = seed
         self.point = point
         self.tally = Tally(mode, subject.name, seed)
         self.disk = place / "disk"
         self._checked = place / "checked"
+        self._thin = thin
+        self._asked = 0
         self._first_only = first_only
         self._seen: dict[bytes, Seen] = {}
 
@@ -68,7 +71,8 @@ class Bench:
         return 40 if self.seed % 2 else 1
 
     def wants(self, point: int) -> bool:
-        return self.point is None or self.point == point
+        self._asked += 1
+        return self._asked % self._thin == 0 if self.point is None else self.point == point
 
     def expected(self) -> Expected:
         states = {user: [self.subject.empty()] for user in self.subject.users}
@@ -85,16 +89,22 @@ class Bench:
             if self._first_only:
                 raise BrokenError
 
-    async def check(self, point: int, what: str, tree: Tree, expected: Expected) -> None:
-        """Open this folder afresh; count whether it holds what it has to."""
+    async def check(
+        self, point: int, what: str, tree: Tree, expected: Expected, *, go_on: bool = True
+    ) -> None:
+        """Count one case: whether this folder holds what it has to."""
+        self.count(point, what, await self.judge(tree, expected, go_on=go_on))
+
+    async def judge(self, tree: Tree, expected: Expected, *, go_on: bool) -> list[str]:
+        """Open a folder afresh; tell what it has lost, or why it cannot be gone on with."""
         key = digest(tree)
         if key not in self._seen:
             self._seen[key] = Seen()
             self.tally.states += 1
             lay_out(tree, self._checked)
-            await self._open(self._seen[key], expected)
+            await self._open(self._seen[key], expected, go_on=go_on)
         seen = self._seen[key]
-        self.count(point, what, seen.wrong or self._unexpected(seen.observed, expected))
+        return seen.wrong or self.unexpected(seen.observed, expected)
 
     async def look(self, store: Any, root: Path) -> dict[int, State]:
         subject = self.subject
@@ -121,9 +131,9 @@ class Bench:
     async def compare(self, store: Any, root: Path, expected: Expected) -> list[str]:
         """Tell where what the users see now is not what they may see."""
         observed = await self.look(store, root)
-        return self._unexpected(observed, expected) + self.subject.complaints(root, observed)
+        return self.unexpected(observed, expected) + self.subject.complaints(root, observed)
 
-    def _unexpected(self, observed: dict[int, State], expected: Expected) -> list[str]:
+    def unexpected(self, observed: dict[int, State], expected: Expected) -> list[str]:
         found = []
         for user, state in observed.items():
             shown = expected.shown(user)
@@ -131,13 +141,14 @@ class Bench:
                 found.append(f"user {user}: {difference(state, shown[-1])}")
         return found
 
-    async def _open(self, seen: Seen, expected: Expected) -> None:
+    async def _open(self, seen: Seen, expected: Expected, *, go_on: bool) -> None:
         root = self._checked / STORE
         try:
             async with self.subject.opened(root) as store:
                 seen.observed = await self.look(store, root)
                 seen.wrong = self.subject.complaints(root, seen.observed)
-                if seen.wrong or self._unexpected(seen.observed, expected):
+                wrong = seen.wrong or self.unexpected(seen.observed, expected)
+                if wrong or not go_on:
                     return
                 left = expected.narrowed(seen.observed)
                 seen.wrong = await self._go_on(store, left)

@@ -5,7 +5,7 @@ after an fsync of that file, and not by a rename or by anybody else's fsync. A n
 after an fsync of the folder that it stands in. A rename is one step: a power cut leaves both its
 sides or none, and an fsync of the folder it went to saves both. But an fsync of the folder that
 it came from saves no more than that the old name is gone, unless the program that renamed it
-was killed: the next one cannot know which way it went.
+was killed, or told that the fsync failed: who comes next cannot know which way it went.
 After a failed fsync of a file the bytes it was to save are gone for good, though the program
 still sees them; the names of a folder whose fsync failed may still become durable later.
 """
@@ -152,8 +152,12 @@ class Disk:
         file = self._nodes[node]
         return file.seen.size if isinstance(file, FileNode) else 0
 
-    def files(self) -> list[FileNode]:
-        return [node for node in self._nodes if isinstance(node, FileNode)]
+    def reachable(self) -> list[FileNode]:
+        """Give the files that still have a name somewhere, if only for the disk."""
+        numbers = {number for folder in self._folders() for number in folder.durable.values()}
+        numbers |= {name.node for step in self.steps for name in step.names if name.node}
+        nodes = (self._nodes[number] for number in sorted(numbers))
+        return [node for node in nodes if isinstance(node, FileNode)]
 
     def apply(self, event: Event) -> None:
         if isinstance(event, Call):
@@ -255,7 +259,10 @@ class Disk:
     def _sync(self, node: FileNode | FolderNode, sync: Sync) -> None:
         if isinstance(node, FileNode):
             node.sync(sync)
-        elif not sync.failed:
+        elif sync.failed:
+            for step in self.steps:
+                step.is_whole = step.is_whole or bool(step.saved_by(node))
+        else:
             for place, step in enumerate(self.steps):
                 for name in step.saved_by(node) if step.names else ():
                     name.put(name.folder.durable)

@@ -15,18 +15,18 @@ from tests.faults.disk import Disk, FileNode, Look, Step
 from tests.faults.folders import Content, Tree
 
 _BLOCK = 512
-_DRAWN = 2  # of names and of blocks, each
 
 
 def all_lost(disk: Disk) -> Tree:
     return disk.after_loss((), lost)
 
 
-def losses(disk: Disk, seed: int) -> Iterator[tuple[str, Tree]]:
+def losses(disk: Disk, seed: int, *, drawn: int = 2) -> Iterator[tuple[str, Tree]]:
+    """Give what may be left; so many subsets of names, and of blocks, are drawn by lot."""
     rng = random.Random(seed)
-    dirty = [file for file in disk.files() if not file.is_durable]
-    looks = _looks(rng) if dirty else {"kept": kept}
-    for steps in _subsets(disk.steps, rng):
+    dirty = [file for file in disk.reachable() if not file.is_durable]
+    looks: dict[str, Look] = _looks(rng, drawn) if dirty else {"kept": kept}
+    for steps in _subsets(disk.steps, rng, drawn):
         for name, look in looks.items():
             what = f"{len(steps)} of {len(disk.steps)} changes of names kept, contents {name}"
             yield what, disk.after_loss(steps, look)
@@ -77,9 +77,11 @@ def by_blocks(seed: int) -> Look:
     return look
 
 
-def _looks(rng: random.Random) -> dict[str, Look]:
-    drawn = {f"by blocks {n}": by_blocks(rng.randrange(1 << 30)) for n in range(_DRAWN)}
-    return {"kept": kept, "lost": lost, "halved": halved, "zeroed": zeroed, **drawn}
+def _looks(rng: random.Random, drawn: int) -> dict[str, Look]:
+    looks: dict[str, Look] = {"kept": kept, "lost": lost, "halved": halved, "zeroed": zeroed}
+    for number in range(drawn):
+        looks[f"by blocks, {number}"] = by_blocks(rng.randrange(1 << 30))
+    return looks
 
 
 def _blocks(write: Write) -> Iterator[Write]:
@@ -92,11 +94,11 @@ def _blocks(write: Write) -> Iterator[Write]:
         start = end
 
 
-def _subsets(steps: list[Step], rng: random.Random) -> Iterator[list[Step]]:
+def _subsets(steps: list[Step], rng: random.Random, drawn: int) -> Iterator[list[Step]]:
     chosen = [steps[:size] for size in range(len(steps) + 1)]
     chosen += [[step for step in steps if step is not left] for left in steps]
     chosen += [[step] for step in steps]
-    chosen += [[step for step in steps if rng.random() < 0.5] for _ in range(_DRAWN)]
+    chosen += [[step for step in steps if rng.random() < 0.5] for _ in range(drawn)]
     seen = set()
     for subset in chosen:
         key = frozenset(map(id, subset))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
@@ -75,7 +75,7 @@ class ChatFile:
         strange = raw is not None and not isinstance(raw, dict)
         chat.damaged = read.damaged or strange or len(messages) < len(read.items)
         chat._count(messages)
-        _describe(metadata, messages)
+        describe(metadata, messages)
         return chat
 
     @classmethod
@@ -109,8 +109,7 @@ class ChatFile:
         return Conversation(self.metadata, messages, copy.deepcopy(self.extra), self.revision())
 
     def encode(self) -> bytes:
-        head = {"metadata": self.metadata.to_dict(), **self.extra}
-        return json_lines.encode(head, _LIST_KEY, self.body)
+        return json_lines.encode(_head(self.metadata, self.extra), _LIST_KEY, self.body)
 
     def last(self, limit: int) -> list[ConversationMessage]:
         """Decode the last messages alone, oldest first."""
@@ -176,6 +175,24 @@ class ChatFile:
         self.metadata.total_tokens = sum(tokens)
 
 
+def encode_in_pieces(conversation: Conversation) -> Iterator[bytes]:
+    """Encode a chat as it stands in its file, a message at a time."""
+    head = _head(conversation.metadata, conversation.extra)
+    lines = (json_lines.encode_item(message.to_dict()) for message in conversation.messages)
+    return json_lines.encode_in_pieces(head, _LIST_KEY, lines)
+
+
+def describe(metadata: ConversationMetadata, messages: Sequence[ConversationMessage]) -> None:
+    """Make up from the messages what the metadata of a foreign or damaged file do not say."""
+    times = sorted((message.timestamp for message in messages), key=parse_time)
+    if times:
+        metadata.created_at = metadata.created_at or times[0]
+        metadata.updated_at = metadata.updated_at or times[-1]
+    if not metadata.name:
+        questions = (message.text for message in messages if message.type == "user_question")
+        metadata.name = name_from_question(next(questions, ""))
+
+
 def find_chats(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Go through the files that may be chats, by their names; give their ids."""
     with os.scandir(folder) as found:
@@ -219,6 +236,10 @@ def read_last(path: Path, limit: int) -> list[ConversationMessage] | None:
     return None if unreadable else messages
 
 
+def _head(metadata: ConversationMetadata, extra: dict[str, Any]) -> dict[str, Any]:
+    return {"metadata": metadata.to_dict(), **extra}
+
+
 def _ends_well(file: BinaryIO) -> bool:
     size = file.seek(0, os.SEEK_END)
     file.seek(max(size - len(_END), 0))
@@ -233,14 +254,3 @@ def _read_messages(lines: Iterable[bytes]) -> tuple[list[ConversationMessage], i
         except ValueError:
             unreadable += 1
     return messages, unreadable
-
-
-def _describe(metadata: ConversationMetadata, messages: list[ConversationMessage]) -> None:
-    """Make up from the messages what the metadata of a foreign or damaged file do not say."""
-    times = sorted((message.timestamp for message in messages), key=parse_time)
-    if times:
-        metadata.created_at = metadata.created_at or times[0]
-        metadata.updated_at = metadata.updated_at or times[-1]
-    if not metadata.name:
-        questions = (message.text for message in messages if message.type == "user_question")
-        metadata.name = name_from_question(next(questions, ""))

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,9 +103,20 @@ def contains_item(body: bytes, line: bytes) -> bool:
 
 def encode(head: dict[str, Any], list_key: str, body: bytes) -> bytes:
     """Encode a whole document; `body` holds the items as `join_items` gives them."""
-    first = encode_item(head)[:-1] + (b", " if head else b"")
     newline = b"\n" if body else b""
-    return first + b'"' + list_key.encode() + _OPEN + b"\n" + body + newline + _CLOSE
+    return _encode_head(head, list_key) + body + newline + _CLOSE
+
+
+def encode_in_pieces(
+    head: dict[str, Any], list_key: str, lines: Iterable[bytes]
+) -> Iterator[bytes]:
+    """Encode the same document a line at a time; `lines` are items as `encode_item` gives them."""
+    yield _encode_head(head, list_key)
+    separator = b""
+    for line in lines:
+        yield separator + line
+        separator = _SEPARATOR
+    yield (b"\n" if separator else b"") + _CLOSE
 
 
 def split(data: bytes, list_key: str) -> tuple[dict[str, Any], bytes] | None:
@@ -143,6 +154,20 @@ def decode_item(line: bytes) -> Any:
         raise ValueError("nested too deeply") from error
 
 
+def decode_first(text: str, position: int) -> tuple[Any, int]:
+    """Decode the value that begins at `position`, leniently; the second part is where it ends.
+
+    :raises json.JSONDecodeError: it is no JSON, or it goes on behind the end of `text`.
+    :raises ValueError: it is nested too deeply.
+    """
+    try:
+        value, end = _lenient.raw_decode(text, position)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    _check_depth(value)
+    return value, end
+
+
 def is_json(data: bytes) -> bool:
     try:
         _lenient.decode(data.decode("utf-8-sig"))
@@ -166,6 +191,11 @@ def salvage(data: bytes, list_key: str) -> Salvaged:
             items = whole.pop(list_key)
             return Salvaged(whole, items, damaged=False)
     return _Salvage(text, list_key).run()
+
+
+def _encode_head(head: dict[str, Any], list_key: str) -> bytes:
+    first = encode_item(head)[:-1] + (b", " if head else b"")
+    return first + b'"' + list_key.encode() + _OPEN + b"\n"
 
 
 def _decode(text: str) -> Any:
@@ -255,8 +285,6 @@ class _Salvage:
     def _value(self, position: int) -> tuple[Any, int]:
         """Decode one value; the second part is where it ends, or -1."""
         try:
-            value, after = _lenient.raw_decode(self._text, position)
-            _check_depth(value)
-        except _UNREADABLE:
+            return decode_first(self._text, position)
+        except ValueError:
             return None, -1
-        return value, after

@@ -6,7 +6,7 @@ import asyncio
 import os
 from asyncio import FIRST_COMPLETED
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -90,8 +90,12 @@ class JsonStorage:
     async def read_index(self, user_id: int) -> UserIndex:
         return await self._do(user_id, UserFolder.read_index)
 
-    async def load(self, user_id: int, conversation_id: str) -> Conversation | None:
-        return await self._do(user_id, lambda folder: folder.load(conversation_id))
+    async def load(
+        self, user_id: int, conversation_id: str, *, include_deleted: bool = False
+    ) -> Conversation | None:
+        return await self._do(
+            user_id, lambda folder: folder.load(conversation_id, include_deleted=include_deleted)
+        )
 
     async def read_last(
         self, user_id: int, conversation_id: str, limit: int
@@ -108,6 +112,9 @@ class JsonStorage:
     async def save(self, conversation: Conversation) -> bool:
         user_id = conversation.metadata.user_id
         return await self._do(user_id, lambda folder: folder.save(conversation))
+
+    async def add(self, user_id: int, conversations: Sequence[Conversation]) -> None:
+        await self._do(user_id, lambda folder: folder.add(conversations))
 
     async def append(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from .models import (
@@ -53,8 +54,13 @@ class ConversationStorage(Protocol):
     async def read_index(self, user_id: int) -> UserIndex:
         """Give a user's chats; an unknown user has none, and nothing is created by asking."""
 
-    async def load(self, user_id: int, conversation_id: str) -> Conversation | None:
-        """Give a whole chat, messages oldest first; None when there is none."""
+    async def load(
+        self, user_id: int, conversation_id: str, *, include_deleted: bool = False
+    ) -> Conversation | None:
+        """Give a whole chat, messages oldest first; None when there is none.
+
+        With `include_deleted` one in the trash as well, which has its `deleted_at` then.
+        """
 
     async def read_last(
         self, user_id: int, conversation_id: str, limit: int
@@ -75,6 +81,14 @@ class ConversationStorage(Protocol):
         False, and nothing written, when the stored chat has messages that this object never saw,
         or when the chat is in the trash, or when it was there once (the object has a `revision`)
         and is gone for good. A chat that never existed is stored as a new one.
+        """
+
+    async def add(self, user_id: int, conversations: Sequence[Conversation]) -> None:
+        """Store whole chats that never existed, those with a `deleted_at` in the trash.
+
+        Count and tokens follow the messages. The active chat stays what it is; the latest of them
+        becomes it where there is none. Of many chats a crash may leave some, each of them whole.
+        An id that another chat has is a `StorageError`, and none of them is stored.
         """
 
     async def append(

@@ -2,6 +2,7 @@
 
 ====================  =======================================================================
 append, rename, pin   chat file, index, folder synced; the index is corrected from the chats
+add                   chat files, index, folder synced; the chats are removed again on an error
 create                chat file, folder synced, index; without the last the chat is removed again
 activate              index alone
 delete, restore       one rename, both folders synced, index; the file says what the index will
@@ -13,9 +14,11 @@ instance must be thrown away, so that the next verb reads the disk afresh.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,12 +70,15 @@ class UserFolder:
         ]
         return index
 
-    def load(self, conversation_id: str) -> Conversation | None:
-        chat = self._state.chat(conversation_id)
+    def load(self, conversation_id: str, *, include_deleted: bool) -> Conversation | None:
+        chat, in_trash = self._find(conversation_id, include_deleted=include_deleted)
         if chat is None:
             return None
         conversation = chat.to_conversation()
         conversation.metadata = self._state.hand_out(chat.metadata)
+        if in_trash:
+            deleted_at = chat.metadata.deleted_at or _time_of(self._in_trash(conversation_id))
+            conversation.metadata.deleted_at = deleted_at
         return conversation
 
     def read_last(self, conversation_id: str, limit: int) -> list[ConversationMessage]:
@@ -124,6 +130,26 @@ class UserFolder:
         conversation.metadata.message_count = new.metadata.message_count
         conversation.metadata.total_tokens = new.metadata.total_tokens
         return True
+
+    def add(self, conversations: Sequence[Conversation]) -> None:
+        if not conversations:
+            return
+        state = self._state
+        added: list[Path] = []
+        try:
+            for conversation in conversations:
+                metadata = copy.deepcopy(conversation.metadata)
+                chat = ChatFile.from_conversation(replace(conversation, metadata=metadata))
+                if not self._is_stored(chat):
+                    added.append(self._path_of(metadata))
+                    self._write_new(chat)
+                state.index.username = state.index.username or metadata.username
+            state.write_index()
+        except BaseException:
+            for path in added:
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+            raise
 
     def append(
         self,
@@ -300,6 +326,34 @@ class UserFolder:
         except FileNotFoundError:
             return None, False
         return self._state.parse(conversation_id, data), True
+
+    def _is_stored(self, chat: ChatFile) -> bool:
+        """Tell whether this very chat is there already.
+
+        :raises FileExistsError: another one has its id.
+        """
+        conversation_id = chat.metadata.conversation_id
+        stored, _ = self._find(conversation_id, include_deleted=True)
+        if stored is not None and stored.body == chat.body:
+            return True
+        paths = (self._state.file(conversation_id), self._in_trash(conversation_id))
+        if not is_valid_id(conversation_id) or any(path.exists() for path in paths):
+            raise FileExistsError(f"{conversation_id} exists, or is no id")
+        return False
+
+    def _path_of(self, metadata: ConversationMetadata) -> Path:
+        if metadata.deleted_at is None:
+            return self._state.file(metadata.conversation_id)
+        return self._in_trash(metadata.conversation_id)
+
+    def _write_new(self, chat: ChatFile) -> None:
+        """Write a chat, in the trash where it is a deleted one; the index follows."""
+        if chat.metadata.deleted_at is None:
+            make_folder(self._state.path)
+            self._state.write_chat(chat)
+        else:
+            make_folder(self._trash)
+            self._commit(chat, in_trash=True)
 
     def _commit(self, chat: ChatFile, *, in_trash: bool = False) -> None:
         if not in_trash:

@@ -11,6 +11,7 @@ import pytest
 
 from conversations import (
     Conversation,
+    ConversationMetadata,
     ConversationStorage,
     StorageClosedError,
     StorageError,
@@ -50,6 +51,10 @@ async def active(storage: ConversationStorage) -> str | None:
 
 async def ids(storage: ConversationStorage) -> set[str]:
     return {chat.conversation_id for chat in (await storage.read_index(USER)).conversations}
+
+
+async def index(storage: ConversationStorage) -> list[ConversationMetadata]:
+    return (await storage.read_index(USER)).conversations
 
 
 async def add(
@@ -434,6 +439,83 @@ class TestSave:
         await storage.purge(USER)
         assert await storage.save(conversation) is False
         assert await ids(storage) == {"after-a"}
+
+
+class TestAdd:
+    async def test_added_chats_move_nobody(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a", username="anna"))
+        first = Conversation(new_chat("b", minute=50), [question("one", tokens=2), answer("two")])
+        second = Conversation(new_chat("c", minute=51), [question("three", tokens=3)])
+        await storage.add(USER, [first, second])
+        assert await active(storage) == "a"
+        assert await read(storage, "b") == ["one", "two"]
+        assert await read(storage, "c") == ["three"]
+        assert (await storage.read_index(USER)).username == "anna"
+        stored = {chat.conversation_id: chat for chat in await index(storage)}
+        assert (stored["b"].message_count, stored["b"].total_tokens) == (2, 2)
+        assert stored["b"].updated_at == first.metadata.updated_at
+
+    async def test_where_there_is_no_chat_the_latest_is_active(
+        self, storage: ConversationStorage
+    ) -> None:
+        chats = [Conversation(new_chat(name, minute=n)) for name, n in (("a", 1), ("b", 2))]
+        await storage.add(USER, chats)
+        assert await active(storage) == "b"
+
+    async def test_adding_nothing_creates_nothing(self, storage: ConversationStorage) -> None:
+        await storage.add(USER, [])
+        assert (await storage.read_index(USER)).conversations == []
+
+    async def test_a_deleted_chat_goes_to_the_trash(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        deleted = Conversation(new_chat("b"), [question("one")])
+        deleted.metadata.deleted_at = LATER
+        await storage.add(USER, [deleted])
+        assert await ids(storage) == {"a"}
+        [metadata] = await storage.read_trash(USER)
+        assert (metadata.conversation_id, metadata.deleted_at) == ("b", LATER)
+        assert await storage.restore(USER, "b", activate=False) is True
+        assert await read(storage, "b") == ["one"]
+
+    async def test_adding_again_changes_nothing(self, storage: ConversationStorage) -> None:
+        deleted = Conversation(new_chat("b"), [question("two")])
+        deleted.metadata.deleted_at = LATER
+        chats = [Conversation(new_chat("a"), [question("one")]), deleted]
+        await storage.add(USER, chats)
+        await storage.add(USER, chats)
+        assert await read(storage, "a") == ["one"]
+        assert [chat.conversation_id for chat in await storage.read_trash(USER)] == ["b"]
+
+    async def test_an_id_that_is_taken_stops_them_all(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        await add(storage, "a", "mine", 1)
+        await storage.create(new_chat("b"))
+        await delete(storage, "b")
+        before = await ids(storage)
+        for taken in ("a", "b", "../x"):
+            mine = [Conversation(new_chat("new"), [question("x")])]
+            with pytest.raises(StorageError):
+                await storage.add(USER, [*mine, Conversation(new_chat(taken), [question("y")])])
+            assert await ids(storage) == before
+        assert await read(storage, "a") == ["mine"]
+        assert [chat.conversation_id for chat in await storage.read_trash(USER)] == ["b"]
+
+
+async def test_a_deleted_chat_is_loaded_where_that_is_asked_for(
+    storage: ConversationStorage,
+) -> None:
+    await storage.create(new_chat("a"))
+    await add(storage, "a", "one", 1)
+    await delete(storage, "a")
+    assert await storage.load(USER, "a") is None
+    conversation = await storage.load(USER, "a", include_deleted=True)
+    assert conversation is not None
+    assert texts(conversation.messages) == ["one"]
+    assert conversation.metadata.deleted_at == LATER
+    living = await storage.load(USER, "after-a", include_deleted=True)
+    assert living is not None
+    assert living.metadata.deleted_at is None
+    assert await storage.load(USER, "../a", include_deleted=True) is None
 
 
 Verb = Callable[[ConversationStorage, str], Awaitable[object]]

@@ -2,7 +2,7 @@
 
 ====================  =======================================================================
 append, rename, pin   chat file, index, folder synced; the index is corrected from the chats
-add                   chat files, index, folder synced; the chats are removed again on an error
+add                   chat files, folder synced, index; on an error the chats are removed again
 create                chat file, folder synced, index; without the last the chat is removed again
 activate              index alone
 delete, restore       one rename, both folders synced, index; the file says what the index will
@@ -144,6 +144,7 @@ class UserFolder:
                     added.append(self._path_of(metadata))
                     self._write_new(chat)
                 state.index.username = state.index.username or metadata.username
+            sync_folder(state.path)  # what the index will list has a lasting name
             state.write_index()
         except BaseException:
             for path in added:

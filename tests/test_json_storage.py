@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from conversations import (
+    Conversation,
     ConversationManager,
     ConversationStorage,
     FolderInUseError,
@@ -444,7 +445,16 @@ def deleting(chat: str, user_id: int = USER) -> Verb:
     return lambda s: s.delete(user_id, chat, deleted_at=LATER, successor=successor())
 
 
+def adding(user_id: int = USER, deleted_at: str | None = None) -> Verb:
+    metadata = new_chat("new", minute=40, user_id=user_id)
+    metadata.deleted_at = deleted_at
+    return lambda s: s.add(user_id, [Conversation(metadata, [question("one", 1)])])
+
+
 VERBS: dict[str, Verb] = {
+    "add": adding(),
+    "add first": adding(7),
+    "add to the trash": adding(deleted_at=LATER),
     "create": lambda s: s.create(new_chat("new", minute=40, username="anna_k")),
     "create first": lambda s: s.create(new_chat("new", user_id=7)),
     "append": lambda s: append(s, "a", "appended", 9),
@@ -496,6 +506,7 @@ async def prepare(root: Path) -> None:
 
 
 OTHER_USERS = {
+    "add first": 7,
     "create first": 7,
     "append to the first": 7,
     "delete the last": 8,
@@ -768,6 +779,9 @@ async def test_what_is_acknowledged_is_synced(
             assert unsynced == set()
         await storage.delete(USER, "deleted", deleted_at=LATER, successor=successor())
         assert unsynced == set()
+        for user_id, deleted_at in ((USER, None), (11, None), (12, LATER)):
+            await adding(user_id, deleted_at)(storage)
+            assert unsynced == set()
         for name in ("append", "append to the trash", "replace", "rename", "pin", "activate"):
             assert await VERBS[name](storage)
             assert unsynced == set()

@@ -4,16 +4,18 @@ from . import durable
 from .errors import (
     ConversationError,
     FolderInUseError,
+    InstructionsTooLongError,
     InvalidNameError,
     StorageClosedError,
     StorageError,
 )
 from .json_storage import JsonStorage
-from .manager import ConversationManager
+from .manager import INSTRUCTIONS_LIMIT, ConversationManager
 from .models import (
     Conversation,
     ConversationMessage,
     ConversationMetadata,
+    Footprint,
     UserIndex,
     parse_time,
 )
@@ -21,6 +23,7 @@ from .names import USER_NAME_LIMIT, clean_text, name_from_question, shorten
 from .storage import ConversationStorage, is_valid_id
 
 __all__ = [
+    "INSTRUCTIONS_LIMIT",
     "USER_NAME_LIMIT",
     "Conversation",
     "ConversationError",
@@ -29,6 +32,8 @@ __all__ = [
     "ConversationMetadata",
     "ConversationStorage",
     "FolderInUseError",
+    "Footprint",
+    "InstructionsTooLongError",
     "InvalidNameError",
     "JsonStorage",
     "StorageClosedError",

@@ -4,6 +4,7 @@
 
     ConversationError
     ├── InvalidNameError     a person chose a name that cannot be one; .reason tells which way
+    ├── InstructionsTooLongError  a person gave a chat more instructions than .limit allows
     └── StorageError         reading or writing failed; what was acknowledged is untouched
         ├── FolderInUseError  another process owns the folder
         └── StorageClosedError  the storage was used after close()
@@ -27,6 +28,14 @@ class InvalidNameError(ConversationError):
     def __init__(self, reason: Literal["empty", "too_long"], *, limit: int) -> None:
         super().__init__(f"the name is {reason.replace('_', ' ')} (1-{limit} characters)")
         self.reason: Literal["empty", "too_long"] = reason
+        self.limit = limit
+
+
+class InstructionsTooLongError(ConversationError):
+    """Instructions of a chat have more than `limit` characters."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"the instructions are too long (at most {limit} characters)")
         self.limit = limit
 
 

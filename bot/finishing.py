@@ -230,7 +230,8 @@ class Finisher:
 
     def _wants_name(self, answer: FinishedAnswer) -> bool:
         first = len(answer.context.turns) == 1 and not answer.question.again
-        return self._namer is not None and first and answer.ending == "complete"
+        wanted = self._namer is not None and answer.question.person.preferences.named_by_model
+        return wanted and first and answer.ending == "complete"
 
     async def _name(self, question: Question, answer: str, context: Context) -> None:
         """Have the model name a chat after its first answer; a failure is of no consequence."""

@@ -15,10 +15,10 @@ from conversations import ConversationManager, StorageError
 
 from .answering import Answering
 from .callbacks import FAMILY
+from .people import People
 from .person import Person
 from .questions import Questions
 from .show import Press
-from .texts import Languages
 
 logger = logging.getLogger(__name__)
 
@@ -38,26 +38,32 @@ class HandlerContext(BaseMiddleware):
         manager: ConversationManager,
         answering: Answering | None,
         questions: Questions,
-        languages: Languages,
+        people: People,
+        *,
+        exclusive: bool,
     ) -> None:
         self._manager = manager
         self._questions = questions
         self._answering = answering
-        self._languages = languages
+        self._people = people
+        self._exclusive = exclusive
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         if not isinstance(event, Message | CallbackQuery):
             return await handler(event, data)
         press = Press(event) if isinstance(event, CallbackQuery) else None
-        person = Person.of(event, self._languages)
+        person = Person.of(event, self._people.languages)
         if person is None:
             return UNHANDLED
+        person = await self._people.know(person)
         ours = {
             **data,
             "person": person,
             "manager": self._manager,
             "answering": self._answering,
             "questions": self._questions,
+            "people": self._people,
+            "exclusive": self._exclusive,
             "press": press,
         }
         try:

@@ -67,7 +67,9 @@ class Questions:
                 self._pastes.hold(key, HeldPiece(stored, conversation_id, overs), submit)
                 return
             admission = self._answering.submit(question)
-        if admission == "full":
+        if admission == "silenced":
+            await question.is_over()
+        elif admission == "full":
             refusal = person.texts("queue-full", limit=self._answering.limits.waiting)
             await message.answer(refusal, parse_mode=None)
             await question.is_over()

@@ -9,15 +9,21 @@ from conversations import ConversationManager
 from .answerers import Answerer, SimpleAnswerer, as_answerer
 from .answering import Answering
 from .context import ContextLimits
+from .forgetting import Forgetting
 from .handlers.answers import create_answers_router
 from .handlers.chats import create_chats_router
 from .handlers.deleting import create_deleting_router
 from .handlers.dialog import create_dialog_router
 from .handlers.fallback import create_fallback_router
+from .handlers.forgetting import create_forgetting_router
+from .handlers.instructing import create_instructing_router
 from .handlers.renaming import create_renaming_router
+from .handlers.settings import create_settings_router
 from .handlers.starting import create_starting_router
+from .handlers.sweeping import create_sweeping_router
 from .middleware import HandlerContext, OwnerGuard
 from .pastes import Pastes
+from .people import People
 from .questions import Questions
 from .texts import Languages
 
@@ -44,12 +50,13 @@ def create_router(
     router = Router(name="conversations")
     answering = None
     pastes = Pastes()
+    people = People(manager, Languages())
     if answerer is not None:
-        answering = Answering(manager, as_answerer(answerer), context=context)
+        answering = Answering(manager, as_answerer(answerer), context=context, know=people.know)
         router.shutdown.register(pastes.close)
         router.shutdown.register(answering.close)
     questions = Questions(manager, answering, pastes)
-    ours = HandlerContext(manager, answering, questions, Languages())
+    ours = HandlerContext(manager, answering, questions, people, exclusive=exclusive)
     for observer in (router.message, router.edited_message, router.callback_query):
         observer.middleware(ours)
     router.callback_query.middleware(OwnerGuard())
@@ -59,6 +66,14 @@ def create_router(
     router.include_routers(
         create_renaming_router(), create_chats_router(), create_deleting_router()
     )
+    router.include_routers(
+        create_settings_router(),
+        create_sweeping_router(),
+        # `export_button=` puts an export before the question, where there is one to offer.
+        create_forgetting_router(Forgetting(manager, answering, pastes)),
+    )
+    if answering is not None and answering.takes_instructions:
+        router.include_router(create_instructing_router())
     if answering is not None:
         router.include_routers(
             create_answers_router(answering), create_dialog_router(exclusive=exclusive)

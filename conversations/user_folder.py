@@ -436,13 +436,22 @@ class UserFolder:
         for path in self._trash.glob("*.json"):
             if not is_valid_id(path.stem) or not path.is_file():
                 continue
-            metadata = read_metadata(path, user_id=self._state.user_id, conversation_id=path.stem)
-            if metadata is None or not metadata.name:
-                chat = self._state.parse(path.stem, path.read_bytes())
-                metadata = chat.metadata if chat else None
+            try:
+                metadata = self._deleted(path)
+            except OSError as error:  # one chat that cannot be read must not hide the others
+                logger.error("%s cannot be read: %s", path, error)  # noqa: TRY400
+                continue
             if metadata is not None:
-                metadata.deleted_at = metadata.deleted_at or _time_of(path)
                 yield path, metadata
+
+    def _deleted(self, path: Path) -> ConversationMetadata | None:
+        metadata = read_metadata(path, user_id=self._state.user_id, conversation_id=path.stem)
+        if metadata is None or not metadata.name:
+            chat = self._state.parse(path.stem, path.read_bytes())
+            metadata = chat.metadata if chat else None
+        if metadata is not None:
+            metadata.deleted_at = metadata.deleted_at or _time_of(path)
+        return metadata
 
 
 def _time_of(path: Path) -> str:

@@ -16,6 +16,7 @@ from aiogram.exceptions import TelegramBadRequest, TelegramNotFound
 from aiogram.methods import (
     AnswerCallbackQuery,
     DeleteMessage,
+    DeleteMyCommands,
     EditMessageText,
     GetMe,
     GetUpdates,
@@ -25,6 +26,7 @@ from aiogram.methods import (
     SendMessageDraft,
     SendRichMessage,
     SetMessageReaction,
+    SetMyCommands,
     TelegramMethod,
 )
 from aiogram.types import BufferedInputFile, InlineKeyboardButton, InlineKeyboardMarkup, Message
@@ -123,6 +125,8 @@ class FakeTelegram(BaseSession):
                 return self._send_document(bot, method)
             case (
                 AnswerCallbackQuery()
+                | DeleteMyCommands()
+                | SetMyCommands()
                 | SendChatAction()
                 | SendMessageDraft()
                 | SetMessageReaction()

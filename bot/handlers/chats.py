@@ -154,7 +154,8 @@ async def show_chat(
         await press.answer(person.texts(toast, name=name) if toast else None)
     messages = await manager.get_messages(person.user_id, conversation_id, SHOWN_MESSAGES)
     seen = await answering.count_seen(chat) if answering is not None else None
-    await show(event, chat_screen(person, chat, messages, seen=seen))
+    instructed = answering is not None and answering.takes_instructions
+    await show(event, chat_screen(person, chat, messages, seen=seen, instructed=instructed))
 
 
 async def tell_gone(

@@ -20,11 +20,14 @@ from pydantic import HttpUrl, SecretStr
 from config import Settings, SettingsError, load_settings
 from conversations import ConversationManager, JsonStorage, StorageError
 
+from .access import Access
 from .answerers import Answerer
 from .answerers.echo import EchoAnswerer
 from .commands import register_commands
 from .context import ContextLimits
 from .inbox import Inbox
+from .limits import Limits
+from .metering import Meter
 from .playground import Playground
 from .polling import ResilientSession, poll, stop_on_signals
 from .router import create_router
@@ -67,19 +70,24 @@ async def run(settings: Settings) -> None:
         answerer = _make_answerer(settings, opened)
         bot = await _make_bot(settings, opened)
         manager = ConversationManager(storage, raise_errors=True, trash_kept=settings.trash_kept)
+        meter = await _open_meter(settings, bot, opened)
         dispatcher = Dispatcher(disable_fsm=True)
         dispatcher.include_router(
             create_router(
                 manager,
                 answerer=answerer,
                 context=ContextLimits(settings.context_messages, settings.context_tokens),
+                allowed_user_ids=settings.allowed_user_ids,
+                limits=_limits(settings),
+                meter=meter,
                 exclusive=True,
             )
         )
         inbox = await _open_inbox(settings, bot, opened)
         logger.info("%s answers", answerer.name)
         await _introduce(bot)
-        await _poll(dispatcher, bot, inbox, stopping)
+        access = Access(settings.allowed_user_ids)
+        await _poll(dispatcher, bot, inbox, stopping, access)
     logger.info("stopped; everything is saved")
 
 
@@ -150,6 +158,25 @@ async def _open_inbox(settings: Settings, bot: Bot, opened: AsyncExitStack) -> I
     return inbox
 
 
+async def _open_meter(settings: Settings, bot: Bot, opened: AsyncExitStack) -> Meter:
+    meter = Meter(settings.conversations_dir / f"usage-{bot.id}.jsonl")
+    opened.push_async_callback(meter.close)
+    try:
+        await meter.open()
+    except OSError as error:
+        raise StartError(f"CONVERSATIONS_DIR: {error}") from error
+    return meter
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        messages_per_minute=settings.limit_messages_per_minute,
+        tokens_per_day=settings.limit_tokens_per_day,
+        chats=settings.limit_chats,
+        stored_bytes=settings.limit_bytes,
+    )
+
+
 async def _introduce(bot: Bot) -> None:
     """Register commands and descriptions; the bot is of use without them too."""
     try:
@@ -158,9 +185,11 @@ async def _introduce(bot: Bot) -> None:
         logger.warning("commands could not be registered: %s", error)
 
 
-async def _poll(dispatcher: Dispatcher, bot: Bot, inbox: Inbox, stopping: asyncio.Event) -> None:
+async def _poll(
+    dispatcher: Dispatcher, bot: Bot, inbox: Inbox, stopping: asyncio.Event, access: Access
+) -> None:
     try:
-        await poll(dispatcher, bot, inbox, stopping)
+        await poll(dispatcher, bot, inbox, stopping, access)
     except TelegramUnauthorizedError as error:
         raise StartError("BOT_TOKEN: Telegram does not know this token") from error
     except TelegramNetworkError as error:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from .throttle import Throttle
+
 _TOLD_AGAIN_AFTER = 3600.0  # seconds
-_REMEMBERED = 10_000  # persons
 
 
 class Access:
     """Lets in everybody, or those alone who are named; keeps nothing of others on the disk."""
 
-    def __init__(
-        self,
-        allowed_user_ids: Collection[int] = (),
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, allowed_user_ids: Collection[int] = ()) -> None:
         self._allowed = frozenset(allowed_user_ids)
-        self._clock = clock
-        self._told: dict[int, float] = {}
+        self._telling = Throttle(_TOLD_AGAIN_AFTER)
 
-    def allows(self, user_id: int | None) -> bool:
-        """`user_id` is None for what nobody in particular did."""
+    def allows(self, user_id: int) -> bool:
         return not self._allowed or user_id in self._allowed
 
     def allows_update(self, raw: Mapping[str, Any]) -> bool:
@@ -33,15 +26,7 @@ class Access:
 
     def is_to_be_told(self, user_id: int) -> bool:
         """Tell whether somebody who is not let in shall hear of it now: once an hour, at most."""
-        now = self._clock()
-        told = self._told.pop(user_id, None)
-        if told is not None and now - told < _TOLD_AGAIN_AFTER:
-            self._told[user_id] = told
-            return False
-        while len(self._told) >= _REMEMBERED:
-            del self._told[next(iter(self._told))]
-        self._told[user_id] = now
-        return True
+        return self._telling.allows(user_id)
 
 
 def sender_of(raw: Mapping[str, Any]) -> int | None:

@@ -34,8 +34,9 @@ from .answerers import (
 )
 from .context import Context, ContextLimits, Tail, count_seen, make_context
 from .delivery import Delivery, RichSupport
-from .finishing import Ending, FinishedAnswer, Finisher, Question
-from .keyboards import stop_keyboard
+from .finishing import Ending, FinishedAnswer, Finisher, Question, tokens_used
+from .keyboards import again_keyboard, stop_keyboard
+from .limits import Quotas
 from .person import Person
 from .show import delete_quietly
 from .streaming import DraftSupport, LiveAnswer, Pacing
@@ -101,6 +102,7 @@ class Answering:
         limits: AnsweringLimits | None = None,
         pacing: Pacing | None = None,
         know: Callable[[Person], Awaitable[Person]] | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
         """`know` gives a person with what they have set by now: answers take their time."""
         self.limits = limits or AnsweringLimits()
@@ -111,6 +113,7 @@ class Answering:
         self._context_limits = context or ContextLimits()
         self._pacing = pacing or Pacing()
         self._know = know
+        self._quotas = quotas
         self._lanes: dict[tuple[int, str], _Lane] = {}
         self._slots = asyncio.Semaphore(self.limits.in_all)
         self._slots_of: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
@@ -223,6 +226,8 @@ class Answering:
     async def _answer(self, question: Question, lane: _Lane) -> bool:
         """Answer a question; False when what there is to tell did not reach the person."""
         delivery = self._delivery(question, lane.hurry)
+        if await self._is_refused(question, delivery):
+            return True
         try:
             lane.in_line = True
             async with self._slot_of(question.person.user_id), self._slots:
@@ -245,6 +250,16 @@ class Answering:
             return await self._finisher.send_stored(question, delivery)
         return True
 
+    async def _is_refused(self, question: Question, delivery: Delivery) -> bool:
+        """Tell a person, and here, whose tokens were used up while the question waited."""
+        person = question.person
+        refusal = self._quotas.spent(person.user_id) if self._quotas is not None else None
+        if refusal is None:
+            return False
+        why = f"{refusal.text(person.texts)}\n{person.texts('limit-saved')}"
+        await delivery.say(why, again_keyboard(person, question.conversation_id))
+        return True
+
     async def _ask(self, question: Question, lane: _Lane) -> FinishedAnswer | None:
         """Have a question answered; None where it is deleted, or answered already."""
         context = await self._context(question)
@@ -253,6 +268,8 @@ class Answering:
         live = self._live(question, lane)
         async with live:
             result, failure = await self._read(context, question, live, lane)
+        if self._quotas is not None:
+            await self._quotas.spend(question.person.user_id, tokens_used(context, result))
         ending: Ending = "failed" if failure else lane.ending
         return FinishedAnswer(question, context, result, ending, failure, live.placeholder)
 

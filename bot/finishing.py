@@ -262,6 +262,20 @@ def estimate_tokens(text: str) -> int:
     return round(len(text.encode("utf-8", "surrogatepass")) * _TOKENS_PER_BYTE)
 
 
+def tokens_used(context: Context, result: AnswerResult) -> int:
+    """Tell what an answer took of its asker's allowance: as counted by the provider, else a guess.
+
+    One that failed before its first word took nothing.
+    """
+    usage = result.usage
+    if usage is not None and (usage.input or usage.output):
+        return (usage.input or 0) + (usage.output or 0)
+    if not result.text:
+        return 0
+    asked = sum(estimate_tokens(turn.text) for turn in context.turns)
+    return asked + estimate_tokens(context.instructions) + estimate_tokens(result.text)
+
+
 def _as_message(answer: FinishedAnswer) -> ConversationMessage:
     result = answer.result
     counted = result.usage.output if result.usage is not None else None

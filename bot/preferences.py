@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from .texts import LOCALES
+
 Formatting = Literal["auto", "plain", "rich"]
 FORMATTINGS: Mapping[object, Formatting] = {"auto": "auto", "plain": "plain", "rich": "rich"}
 
@@ -34,7 +36,7 @@ class Preferences:
         if not isinstance(formatting, str):
             formatting = None
         return cls(
-            language=language if isinstance(language, str) else None,
+            language=language if language in LOCALES else None,
             formatting=FORMATTINGS.get(formatting, "auto"),
             named_by_model=settings.get(NAMING_KEY) is not False,
         )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from aiogram import Router
 
 from conversations import ConversationManager
 
+from .access import Access
 from .answerers import Answerer, SimpleAnswerer, as_answerer
 from .answering import Answering
 from .context import ContextLimits
@@ -21,6 +24,8 @@ from .handlers.renaming import create_renaming_router
 from .handlers.settings import create_settings_router
 from .handlers.starting import create_starting_router
 from .handlers.sweeping import create_sweeping_router
+from .limits import Limits, Quotas
+from .metering import Meter
 from .middleware import HandlerContext, OwnerGuard
 from .pastes import Pastes
 from .people import People
@@ -33,6 +38,9 @@ def create_router(
     *,
     answerer: Answerer | SimpleAnswerer | None = None,
     context: ContextLimits | None = None,
+    allowed_user_ids: Collection[int] = (),
+    limits: Limits | None = None,
+    meter: Meter | None = None,
     exclusive: bool = False,
 ) -> Router:
     """Build the plugin: menus for many chats and, with an `answerer`, the dialog itself.
@@ -40,6 +48,8 @@ def create_router(
     Include it before the host's own catch-all handlers. Without an `answerer` there are the menus
     alone, and text stays the host's. An answerer gets as much of a chat as `context` allows; it
     may be an `Answerer`, an `async def answer(turns) -> str` or an async generator.
+    `allowed_user_ids` are the only ones who may use it, if there are any; others are told so.
+    `limits` hold for each person; a `meter` that has a file keeps what was used over a restart.
     `exclusive` says that the whole bot is ours: `/start` and `/help`, stickers and voice messages,
     unknown commands and foreign buttons are answered as well.
 
@@ -51,12 +61,23 @@ def create_router(
     answering = None
     pastes = Pastes()
     people = People(manager, Languages())
+    quotas = Quotas(manager, limits or Limits(), meter or Meter())
     if answerer is not None:
-        answering = Answering(manager, as_answerer(answerer), context=context, know=people.know)
+        answering = Answering(
+            manager, as_answerer(answerer), context=context, know=people.know, quotas=quotas
+        )
         router.shutdown.register(pastes.close)
         router.shutdown.register(answering.close)
-    questions = Questions(manager, answering, pastes)
-    ours = HandlerContext(manager, answering, questions, people, exclusive=exclusive)
+    ours = HandlerContext(
+        people,
+        Access(allowed_user_ids),
+        manager=manager,
+        answering=answering,
+        questions=Questions(manager, answering, pastes, quotas),
+        quotas=quotas,
+        forgetting=Forgetting(manager, answering, pastes),
+        exclusive=exclusive,
+    )
     for observer in (router.message, router.edited_message, router.callback_query):
         observer.middleware(ours)
     router.callback_query.middleware(OwnerGuard())
@@ -70,7 +91,7 @@ def create_router(
         create_settings_router(),
         create_sweeping_router(),
         # `export_button=` puts an export before the question, where there is one to offer.
-        create_forgetting_router(Forgetting(manager, answering, pastes)),
+        create_forgetting_router(),
     )
     if answering is not None and answering.takes_instructions:
         router.include_router(create_instructing_router())

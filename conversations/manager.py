@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -332,16 +332,22 @@ class ConversationManager:
             _check(name, str, "a setting's name")
         return await self._attempt(self._update_settings(user_id, changes), False)
 
-    async def delete_unpinned(self, user_id: int, *, deleted_at: datetime | None = None) -> int:
-        """Move all chats that are not pinned to the trash; tell how many.
+    async def delete_conversations(
+        self,
+        user_id: int,
+        conversation_ids: Iterable[str],
+        *,
+        deleted_at: datetime | None = None,
+    ) -> int:
+        """Move chats to the trash, the active one last; tell how many.
 
         All of them get the same time of deletion, by which `restore_deletion` finds them. Each
         goes by itself: after a crash or an error some may still be there, and calling it again
         with the same time goes on.
         """
-        _check(user_id, int, "user_id")
+        found = [chat for chat in conversation_ids if _is_found(user_id, chat)]
         moment = deleted_at or self._now()
-        return await self._attempt(self._delete_unpinned(user_id, moment), 0)
+        return await self._attempt(self._delete_many(user_id, found, moment), 0)
 
     async def restore_deletion(self, user_id: int, deleted_at: datetime) -> int:
         """Bring back all chats that were deleted at one time; tell how many.
@@ -395,15 +401,14 @@ class ConversationManager:
         await self._storage.update_settings(user_id, changes)
         return True
 
-    async def _delete_unpinned(self, user_id: int, deleted_at: datetime) -> int:
+    async def _delete_many(self, user_id: int, chats: list[str], deleted_at: datetime) -> int:
         index = await self._storage.read_index(user_id)
-        unpinned = [chat for chat in index.conversations if not chat.pinned]
-        unpinned.sort(key=lambda chat: chat.is_active)  # last, so that nothing is opened between
+        active = index.last_active_conversation_id
         count = 0
-        for chat in unpinned:
+        for chat in sorted(chats, key=lambda chat: chat == active):
             count += await self._storage.delete(
                 user_id,
-                chat.conversation_id,
+                chat,
                 deleted_at=deleted_at.isoformat(),
                 successor=self._new_chat(user_id, index.username, ""),
             )

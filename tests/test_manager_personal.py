@@ -22,6 +22,12 @@ USER = 1001
 MOMENT = datetime(2126, 5, 1, 13, tzinfo=UTC)
 
 
+async def delete_unpinned(manager: ConversationManager) -> int:
+    chats = [chat for chat in await manager.list_conversations(USER) if not chat.pinned]
+    ids = [chat.conversation_id for chat in chats]
+    return await manager.delete_conversations(USER, ids, deleted_at=MOMENT)
+
+
 async def names(manager: ConversationManager) -> list[str]:
     return sorted(chat.name for chat in await manager.list_conversations(USER))
 
@@ -72,18 +78,19 @@ async def test_all_but_the_pinned_go_and_come_back(manager: ConversationManager)
     await manager.set_active_conversation(USER, chats[2])
     await manager.add_message(USER, chats[2], question(1))
     await manager.delete_conversation(USER, chats[4])
-    assert await manager.delete_unpinned(USER, deleted_at=MOMENT) == 3
+    assert await delete_unpinned(manager) == 3
     assert await names(manager) == ["Chat 1"]
     assert await manager.get_active_conversation_id(USER) == chats[0]
     assert await manager.restore_deletion(USER, MOMENT) == 3
     assert await names(manager) == ["Chat 1", "Chat 2", "Chat 3", "Chat 4"], "Chat 5 went before"
     assert await manager.get_active_conversation_id(USER) == chats[2]
     assert await manager.restore_deletion(USER, MOMENT) == 0
+    assert await manager.delete_conversations(USER, ["../x", "unknown", chats[4]]) == 0
 
 
 async def test_without_a_pinned_one_an_empty_chat_stands_in(manager: ConversationManager) -> None:
     chats = await fill(manager, USER, 3)
-    assert await manager.delete_unpinned(USER, deleted_at=MOMENT) == 3
+    assert await delete_unpinned(manager) == 3
     [stand_in] = await manager.list_conversations(USER)
     assert (stand_in.message_count, stand_in.is_active) == (0, True)
     await manager.restore_deletion(USER, MOMENT)
@@ -105,10 +112,10 @@ async def test_a_deletion_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     manager = ConversationManager(storage, raise_errors=True)
     await fill(manager, USER, 4)
     with pytest.raises(StorageError):
-        await manager.delete_unpinned(USER, deleted_at=MOMENT)
-    assert await names(manager) == ["Chat 3", "Chat 4"], "the active one is the last to go"
+        await delete_unpinned(manager)
+    assert await names(manager) == ["Chat 1", "Chat 4"], "the active one is the last to go"
     storage.left = 10
-    assert await manager.delete_unpinned(USER, deleted_at=MOMENT) == 2
+    assert await delete_unpinned(manager) == 2
     await manager.restore_deletion(USER, MOMENT)
     assert await names(manager) == ["Chat 1", "Chat 2", "Chat 3", "Chat 4"]
     await storage.close()
@@ -135,7 +142,7 @@ async def test_a_failing_storage_tells_or_gives_nothing(tmp_path: Path) -> None:
             ("get_settings", (), {}),
             ("update_settings", ({"a": 1},), False),
             ("set_instructions", ("a", "x"), False),
-            ("delete_unpinned", (), 0),
+            ("delete_conversations", (["a"],), 0),
             ("restore_deletion", (MOMENT,), 0),
             ("measure_user", (), Footprint()),
             ("erase_user", (), None),

@@ -32,9 +32,7 @@ from ..show import Press, show
 ExportButton = Callable[[Person], InlineKeyboardButton]
 
 
-def create_forgetting_router(
-    forgetting: Forgetting, *, export_button: ExportButton | None = None
-) -> Router:
+def create_forgetting_router(*, export_button: ExportButton | None = None) -> Router:
     """`export_button` makes the button that gives a person all of theirs before it is erased."""
     router = Router(name="conversations.forgetting")
 
@@ -42,6 +40,7 @@ def create_forgetting_router(
         event: Message | CallbackQuery,
         person: Person,
         manager: ConversationManager,
+        forgetting: Forgetting,
         press: Press | None,
         receipt: Receipt | None = None,
     ) -> None:
@@ -49,60 +48,17 @@ def create_forgetting_router(
         if press is not None:
             await press.answer()
         if footprint == Footprint():
-            await erase_rest(person, receipt)
+            await _erase(person, forgetting, receipt)
             await show(event, nothing_screen(person))
             return
         export = export_button(person) if export_button is not None else None
         await show(event, forget_screen(person, footprint, export=export))
 
-    async def erase_for_good(
-        event: CallbackQuery,
-        bot: Bot,
-        callback_data: ForgetButton,
-        person: Person,
-        people: People,
-        manager: ConversationManager,
-        exclusive: bool,
-        press: Press,
-        receipt: Receipt | None = None,
-    ) -> None:
-        footprint = await _agreed(callback_data, person, manager, receipt)
-        if footprint is None:
-            await ask_again(event, person, manager, press, receipt)
-            return
-        await press.answer()
-        await erase_rest(person, receipt)
-        await show(event, forgotten_screen(person, footprint))
-        if exclusive and person.preferences.language is not None:
-            await show_commands_to(bot, await people.know(person))
-        if receipt is not None:
-            await receipt.over()
-            await _forget_updates(receipt, person)
-
-    async def ask_again(
-        event: CallbackQuery,
-        person: Person,
-        manager: ConversationManager,
-        press: Press,
-        receipt: Receipt | None,
-    ) -> None:
-        """Something came since; or all is gone, as after two presses, and the receipt stays."""
-        if await manager.measure_user(person.user_id) == Footprint():
-            await erase_rest(person, receipt)
-            await press.answer(person.texts("forget-nothing"))
-            return
-        await ask_whether_sure(event, person, manager, press, changed=True)
-
-    async def erase_rest(person: Person, receipt: Receipt | None) -> None:
-        """Erase what there is, also where an error stopped that after it was out of sight."""
-        await forgetting.erase(person.user_id)
-        await _forget_updates(receipt, person)
-
     router.message.register(show_what_goes, Command("forget", ignore_case=True))
     press = router.callback_query.register
     press(show_what_goes, ForgetButton.filter(F.action == ForgetAction.SHOW))
     press(ask_whether_sure, ForgetButton.filter(F.action == ForgetAction.ASK))
-    press(erase_for_good, ForgetButton.filter(F.action == ForgetAction.ERASE))
+    press(erase, ForgetButton.filter(F.action == ForgetAction.ERASE))
     press(keep, ForgetButton.filter(F.action == ForgetAction.CANCEL))
     return router
 
@@ -126,6 +82,32 @@ async def keep(event: CallbackQuery, person: Person, press: Press) -> None:
     await show(event, kept_screen(person))
 
 
+async def erase(
+    event: CallbackQuery,
+    bot: Bot,
+    callback_data: ForgetButton,
+    person: Person,
+    people: People,
+    manager: ConversationManager,
+    forgetting: Forgetting,
+    exclusive: bool,
+    press: Press,
+    receipt: Receipt | None = None,
+) -> None:
+    footprint = await _agreed(callback_data, person, manager, receipt)
+    if footprint is None:
+        await _ask_again(event, person, manager, forgetting, press, receipt)
+        return
+    await press.answer()
+    await _erase(person, forgetting, receipt)
+    await show(event, forgotten_screen(person, footprint))
+    if exclusive:
+        await show_commands_to(bot, await people.know(person))
+    if receipt is not None:  # and now this update itself
+        await receipt.over()
+        await _forget_updates(receipt, person)
+
+
 async def _agreed(
     button: ForgetButton, person: Person, manager: ConversationManager, receipt: Receipt | None
 ) -> Footprint | None:
@@ -135,14 +117,38 @@ async def _agreed(
     if button.stamp != await _stamp(person, manager):
         return None
     footprint = await manager.measure_user(person.user_id)
-    if footprint != Footprint() and receipt is not None:
+    if footprint == Footprint():
+        return None
+    if receipt is not None:
         await receipt.note(**asdict(footprint))
     return footprint
+
+
+async def _ask_again(
+    event: CallbackQuery,
+    person: Person,
+    manager: ConversationManager,
+    forgetting: Forgetting,
+    press: Press,
+    receipt: Receipt | None,
+) -> None:
+    """Something came since; or all of it is gone, as after two presses, and the receipt stays."""
+    if await manager.measure_user(person.user_id) == Footprint():
+        await _erase(person, forgetting, receipt)
+        await press.answer(person.texts("forget-nothing"))
+        return
+    await ask_whether_sure(event, person, manager, press, changed=True)
 
 
 async def _stamp(person: Person, manager: ConversationManager) -> str:
     chats = await manager.list_conversations(person.user_id)
     return fingerprint([*chats, *await manager.list_deleted(person.user_id)])
+
+
+async def _erase(person: Person, forgetting: Forgetting, receipt: Receipt | None) -> None:
+    """Erase what there is; also what an error left of it after it had gone out of sight."""
+    await forgetting.erase(person.user_id)
+    await _forget_updates(receipt, person)
 
 
 async def _forget_updates(receipt: Receipt | None, person: Person) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
 
-from conversations import ConversationManager, parse_time
+from conversations import ConversationManager, ConversationMetadata, parse_time
 
 from ..callbacks import SweepAction, SweepButton, decode_moment, fingerprint
 from ..menus.sweeping import sweep_screen, swept_screen
@@ -64,17 +64,19 @@ async def sweep(
     user_id = person.user_id
     chats = await manager.list_conversations(user_id)
     left = [chat for chat in chats if not chat.pinned]
-    gone = [c for c in await manager.list_deleted(user_id) if parse_time(c.deleted_at) == moment]
-    is_as_asked = fingerprint([*left, *gone]) == callback_data.stamp
-    if not is_as_asked and not gone:
+    gone = await _deleted_at(moment, user_id, manager)
+    all_of_it = {chat.conversation_id: chat for chat in [*gone, *left]}
+    if fingerprint(all_of_it.values()) == callback_data.stamp:
+        ids = [chat.conversation_id for chat in left]
+        await manager.delete_conversations(user_id, ids, deleted_at=moment)
+        gone = await _deleted_at(moment, user_id, manager)
+    elif not gone:
         await ask_to_sweep(event, person, manager, press, changed=True)
         return
-    count = len(gone)
-    if is_as_asked:  # else it is done already, and something came since
-        count += await manager.delete_unpinned(user_id, deleted_at=moment)
+    # Else it was done before, and something came since.
     active = await manager.get_active_conversation(user_id)
     await press.answer(person.texts("deleted-toast"))
-    await show(event, swept_screen(person, count, moment, active))
+    await show(event, swept_screen(person, len(gone), moment, active))
 
 
 async def undo(
@@ -88,3 +90,10 @@ async def undo(
     count = await manager.restore_deletion(person.user_id, moment) if moment else 0
     await press.answer(person.texts("sweep-undone", count=count) if count else None)
     await show_list(event, person, manager)
+
+
+async def _deleted_at(
+    moment: datetime, user_id: int, manager: ConversationManager
+) -> list[ConversationMetadata]:
+    deleted = await manager.list_deleted(user_id)
+    return [chat for chat in deleted if parse_time(chat.deleted_at) == moment]

@@ -168,7 +168,8 @@ settings-naming-on = ✏️ The model names a chat after its first answer.
 settings-naming-off = ✏️ A chat keeps the name of its first question.
 settings-saved = Saved
 button-settings = ⚙️ Settings
-button-auto = Auto
+button-language-auto = 🌐 Auto
+button-formatting-auto = 🎨 Auto
 button-plain = Plain
 button-rich = Rich
 button-naming = Names by the model
@@ -311,6 +312,36 @@ echo-context =
 
 ## Refusals
 
+not-allowed = Sorry, this bot is for invited people only. If you should be one of them, tell its owner your number: { $id }
+limit-rate =
+    { $count ->
+        [one] ⏳ You may ask { $count } question a minute. Please try again in { $wait }.
+       *[other] ⏳ You may ask { $count } questions a minute. Please try again in { $wait }.
+    }
+limit-tokens =
+    { $count ->
+        [one] ⏳ Your { $count } token of today is used up. Please try again in { $wait }.
+       *[other] ⏳ Your { $count } tokens of today are used up. Please try again in { $wait }.
+    }
+limit-chats = Chats: { $used } of { $count }. Delete one to start another: /chats
+limit-bytes = Your chats take { $used } MB, and { $limit } MB are allowed. You can go on as soon as you have deleted some for good: /chats and then /trash
+limit-not-saved = This message is not saved.
+limit-saved = Your question is saved.
+wait-seconds =
+    { $count ->
+        [one] { $count } second
+       *[other] { $count } seconds
+    }
+wait-minutes =
+    { $count ->
+        [one] { $count } minute
+       *[other] { $count } minutes
+    }
+wait-hours =
+    { $count ->
+        [one] { $count } hour
+       *[other] { $count } hours
+    }
 text-only = I can read text only so far. Please write it.
 empty-text = There is nothing to read in that. Please write a few words.
 unknown-command = I do not know this command. /help shows what I can do.

@@ -181,7 +181,8 @@ settings-naming-on = ✏️ После первого ответа модель 
 settings-naming-off = ✏️ Чат называется по первому вопросу.
 settings-saved = Сохранено
 button-settings = ⚙️ Настройки
-button-auto = Авто
+button-language-auto = 🌐 Авто
+button-formatting-auto = 🎨 Авто
 button-plain = Простой
 button-rich = Особый
 button-naming = Имена от модели
@@ -334,6 +335,41 @@ echo-context =
 
 ## Отказы
 
+not-allowed = К сожалению, этот бот только для приглашённых. Если вы среди них, сообщите владельцу свой номер: { $id }
+limit-rate =
+    { $count ->
+        [one] ⏳ В минуту можно задать { $count } вопрос. Попробуйте снова через { $wait }.
+        [few] ⏳ В минуту можно задать { $count } вопроса. Попробуйте снова через { $wait }.
+       *[other] ⏳ В минуту можно задать { $count } вопросов. Попробуйте снова через { $wait }.
+    }
+limit-tokens =
+    { $count ->
+        [one] ⏳ На сегодня ваш { $count } токен исчерпан. Попробуйте снова через { $wait }.
+        [few] ⏳ На сегодня ваши { $count } токена исчерпаны. Попробуйте снова через { $wait }.
+       *[other] ⏳ На сегодня ваши { $count } токенов исчерпаны. Попробуйте снова через { $wait }.
+    }
+limit-chats = Чатов: { $used } из { $count }. Чтобы начать новый, удалите какой-нибудь: /chats
+limit-bytes = Ваши чаты занимают { $used } МБ, а можно { $limit } МБ. Продолжить можно, когда вы удалите что-нибудь навсегда: /chats, потом /trash
+limit-not-saved = Это сообщение не сохранено.
+limit-saved = Ваш вопрос сохранён.
+wait-seconds =
+    { $count ->
+        [one] { $count } секунду
+        [few] { $count } секунды
+       *[other] { $count } секунд
+    }
+wait-minutes =
+    { $count ->
+        [one] { $count } минуту
+        [few] { $count } минуты
+       *[other] { $count } минут
+    }
+wait-hours =
+    { $count ->
+        [one] { $count } час
+        [few] { $count } часа
+       *[other] { $count } часов
+    }
 text-only = Пока я читаю только текст. Напишите, пожалуйста.
 empty-text = Здесь нечего прочесть. Напишите несколько слов.
 unknown-command = Такой команды я не знаю. /help покажет, что я умею.

@@ -10,7 +10,7 @@ from conversations import INSTRUCTIONS_LIMIT, ConversationMetadata
 from ..callbacks import InstructionsAction, InstructionsButton
 from ..keyboards import back_button, data_button, display_name
 from ..person import Person
-from ..rendering import split_text
+from ..rendering import sendable, split_text
 from ..screens import Screen
 
 _SHOWN_UNITS = 3500  # of UTF-16: with the rest they stay under a message's 4096
@@ -53,5 +53,5 @@ def _button(
 
 
 def _shown(instructions: str) -> str:
-    first, *rest = split_text(instructions[:INSTRUCTIONS_LIMIT], _SHOWN_UNITS)
+    first, *rest = split_text(sendable(instructions[:INSTRUCTIONS_LIMIT]), _SHOWN_UNITS)
     return f"{first}…" if rest else first

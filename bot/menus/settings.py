@@ -18,7 +18,7 @@ AUTO = "auto"
 ON, OFF = "on", "off"
 
 _FORMATTING: dict[Formatting, tuple[str, str]] = {
-    "auto": ("button-auto", "settings-formatting-auto"),
+    "auto": ("button-formatting-auto", "settings-formatting-auto"),
     "plain": ("button-plain", "settings-formatting-plain"),
     "rich": ("button-rich", "settings-formatting-rich"),
 }
@@ -47,7 +47,7 @@ def settings_screen(
 
 def _language_row(person: Person, languages: Iterable[Texts]) -> list[InlineKeyboardButton]:
     chosen, name = person.preferences.language, SettingName.LANGUAGE
-    row = [_choice(person, person.texts("button-auto"), name, AUTO, chosen=not chosen)]
+    row = [_choice(person, person.texts("button-language-auto"), name, AUTO, chosen=not chosen)]
     for texts in languages:
         label, locale = texts("language-name"), texts.locale
         row.append(_choice(person, label, name, locale, chosen=chosen == locale))

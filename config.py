@@ -15,7 +15,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{32,256}")
 
@@ -70,6 +70,23 @@ class Settings(BaseSettings):
     context_tokens: Annotated[
         int, Field(ge=100, le=10_000_000, description="how many tokens of a chat a model gets")
     ] = 16_000
+    allowed_user_ids: Annotated[
+        frozenset[int],
+        NoDecode,
+        Field(description="numbers of Telegram users with commas between; none lets everybody in"),
+    ] = frozenset()
+    limit_messages_per_minute: Annotated[
+        int, Field(ge=0, description="how many questions a person may ask in a minute; 0: any")
+    ] = 0
+    limit_tokens_per_day: Annotated[
+        int, Field(ge=0, description="how many tokens a person may use in a day; 0: any")
+    ] = 0
+    limit_chats: Annotated[
+        int, Field(ge=0, description="how many chats a person may have; 0: any")
+    ] = 0
+    limit_bytes: Annotated[
+        int, Field(ge=0, description="how many bytes a person's chats may take; 0: any")
+    ] = 0
     trash_days: Annotated[
         int, Field(ge=1, le=3650, description="how many days deleted chats are kept, 1-3650")
     ] = 30
@@ -127,6 +144,11 @@ class Settings(BaseSettings):
         if url is not None and (url.username or url.password):
             raise ValueError("a password in an address")
         return url
+
+    @field_validator("allowed_user_ids", mode="before")
+    @classmethod
+    def _split(cls, ids: object) -> object:
+        return ids.replace(",", " ").split() if isinstance(ids, str) else ids
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -2,6 +2,8 @@
 
 from .answerers import Answerer, AnswerError, AnswerResult, AnswerStream, SimpleAnswerer, Turn
 from .context import ContextLimits
+from .limits import Limits
+from .metering import Meter
 from .router import create_router
 
 __all__ = [
@@ -10,6 +12,8 @@ __all__ = [
     "AnswerStream",
     "Answerer",
     "ContextLimits",
+    "Limits",
+    "Meter",
     "SimpleAnswerer",
     "Turn",
     "create_router",

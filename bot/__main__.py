@@ -20,12 +20,15 @@ from pydantic import HttpUrl, SecretStr
 from config import Settings, SettingsError, load_settings
 from conversations import ConversationManager, JsonStorage, StorageError
 
+from .access import Access
 from .answerers import Answerer
 from .answerers.echo import EchoAnswerer
 from .commands import register_commands
 from .context import ContextLimits
 from .inbox import Inbox
+from .limits import Limits
 from .logs import configure_logging, log_loop_error
+from .metering import Meter
 from .playground import Playground
 from .polling import ResilientSession, leave_webhook, poll, stop_on_signals
 from .router import create_router
@@ -72,24 +75,29 @@ async def run(settings: Settings) -> None:
         answerer = _make_answerer(settings, opened)
         bot = await _make_bot(settings, opened)
         manager = ConversationManager(storage, raise_errors=True, trash_kept=settings.trash_kept)
+        meter = await _open_meter(settings, bot, opened)
         dispatcher = Dispatcher(disable_fsm=True)
         dispatcher.include_router(
             create_router(
                 manager,
                 answerer=answerer,
                 context=ContextLimits(settings.context_messages, settings.context_tokens),
+                allowed_user_ids=settings.allowed_user_ids,
+                limits=_limits(settings),
+                meter=meter,
                 exclusive=True,
             )
         )
         inbox = await _open_inbox(settings, bot, opened)
         logger.info("%s answers", answerer.name)
         await _introduce(bot)
+        access = Access(settings.allowed_user_ids)
         try:
             if settings.webhook_url is None:
                 await leave_webhook(bot)
-                await poll(dispatcher, bot, inbox, stopping)
+                await poll(dispatcher, bot, inbox, stopping, access)
             else:
-                await _serve(settings, manager, dispatcher, bot, inbox, stopping)
+                await _serve(settings, manager, dispatcher, bot, inbox, stopping, access)
         except TelegramUnauthorizedError as error:
             raise StartError("BOT_TOKEN: Telegram does not know this token") from error
         except TelegramNetworkError as error:
@@ -166,6 +174,25 @@ async def _open_inbox(settings: Settings, bot: Bot, opened: AsyncExitStack) -> I
     return inbox
 
 
+async def _open_meter(settings: Settings, bot: Bot, opened: AsyncExitStack) -> Meter:
+    meter = Meter(settings.conversations_dir / f"usage-{bot.id}.jsonl")
+    opened.push_async_callback(meter.close)
+    try:
+        await meter.open()
+    except OSError as error:
+        raise StartError(f"CONVERSATIONS_DIR: {error}") from error
+    return meter
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        messages_per_minute=settings.limit_messages_per_minute,
+        tokens_per_day=settings.limit_tokens_per_day,
+        chats=settings.limit_chats,
+        stored_bytes=settings.limit_bytes,
+    )
+
+
 async def _introduce(bot: Bot) -> None:
     """Register commands and descriptions; the bot is of use without them too."""
     try:
@@ -181,12 +208,21 @@ async def _serve(
     bot: Bot,
     inbox: Inbox,
     stopping: asyncio.Event,
+    access: Access,
 ) -> None:
     url, secret = settings.webhook_url, _reveal(settings.webhook_secret)
     if settings.bot_token is None or url is None or secret is None:
         raise StartError("WEBHOOK_URL needs BOT_TOKEN: the playground has no webhooks")
     checks: dict[str, Check] = {"storage": lambda: manager.load_index(0), "telegram": bot.get_me}
-    webhook = Webhook(dispatcher, bot, inbox, path=url.path or "/", secret=secret, checks=checks)
+    webhook = Webhook(
+        dispatcher,
+        bot,
+        inbox,
+        path=url.path or "/",
+        secret=secret,
+        checks=checks,
+        access=access,
+    )
     await bot.set_webhook(
         str(url), secret_token=secret, allowed_updates=dispatcher.resolve_used_update_types()
     )

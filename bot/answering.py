@@ -10,23 +10,41 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from weakref import WeakValueDictionary
 
-from conversations import ConversationManager, ConversationMetadata, StorageError
+from conversations import (
+    INSTRUCTIONS_LIMIT,
+    ConversationManager,
+    ConversationMetadata,
+    StorageError,
+)
 
-from .answerers import Answerer, AnswerError, AnswerResult, AnswerStream, Namer
+from .answerers import (
+    Answerer,
+    AnswerError,
+    AnswerResult,
+    AnswerStream,
+    Mode,
+    Namer,
+    takes_instructions,
+)
 from .context import Context, ContextLimits, Tail, count_seen, make_context
 from .delivery import Delivery, RichSupport
-from .finishing import Ending, FinishedAnswer, Finisher, Question
-from .keyboards import stop_keyboard
+from .finishing import Ending, FinishedAnswer, Finisher, Question, tokens_used
+from .keyboards import again_keyboard, stop_keyboard
+from .limits import Quotas
+from .person import Person
+from .show import delete_quietly
 from .streaming import DraftSupport, LiveAnswer, Pacing
 from .texts import Texts
 
 logger = logging.getLogger(__name__)
 
-Admission = Literal["started", "waiting", "full", "full_in_all", "closed"]
+Admission = Literal["started", "waiting", "full", "full_in_all", "closed", "silenced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +66,26 @@ class _Lane:
     question: Question | None = None
     reading: asyncio.Task[None] | None = None
     ending: Ending = "complete"
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)  # wait for Telegram no more
+    in_line: bool = False  # for one of the answers that may run at once
+    is_dropped: bool = False  # what comes is neither stored nor sent
 
     def stop(self, ending: Ending) -> None:
         self.ending = ending
         if self.reading is not None:
             self.reading.cancel()
+
+    def drop(self) -> list[Question]:
+        """Have its task end soon; give the questions that it does not come to any more."""
+        left = list(self.waiting)
+        self.waiting.clear()
+        self.is_dropped = True
+        self.hurry.set()
+        self.stop("stopped")
+        if self.in_line and self.task is not None and self.question is not None:
+            self.task.cancel()  # others may keep it waiting for long
+            left.append(self.question)
+        return left
 
 
 class Answering:
@@ -70,16 +103,24 @@ class Answering:
         context: ContextLimits | None = None,
         limits: AnsweringLimits | None = None,
         pacing: Pacing | None = None,
+        know: Callable[[Person], Awaitable[Person]] | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
+        """`know` gives a person with what they have set by now: answers take their time."""
         self.limits = limits or AnsweringLimits()
+        self.can_name = isinstance(answerer, Namer)
+        self.takes_instructions = takes_instructions(answerer)
         self._manager = manager
         self._answerer = answerer
         self._context_limits = context or ContextLimits()
         self._pacing = pacing or Pacing()
+        self._know = know
+        self._quotas = quotas
         self._lanes: dict[tuple[int, str], _Lane] = {}
         self._slots = asyncio.Semaphore(self.limits.in_all)
         self._slots_of: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._background: set[asyncio.Task[None]] = set()
+        self._silenced: set[int] = set()
         self._finisher = Finisher(manager, namer=answerer if isinstance(answerer, Namer) else None)
         self._drafts = DraftSupport()
         self._rich = RichSupport()
@@ -89,6 +130,8 @@ class Answering:
         """Have a stored question answered, now or when those before it in its chat are."""
         if self._closing.is_set():
             return "closed"
+        if question.person.user_id in self._silenced:
+            return "silenced"
         key = (question.person.user_id, question.conversation_id)
         if key in self._lanes and len(self._lanes[key].waiting) >= self.limits.waiting:
             return "full"
@@ -132,6 +175,25 @@ class Answering:
                 return True
         return False
 
+    @asynccontextmanager
+    async def silence(self, user_id: int) -> AsyncIterator[None]:
+        """Give up all answers of a person, and begin none while this context is entered.
+
+        What came of them is neither stored nor sent; no task holds any of it when it is entered.
+        """
+        self._silenced.add(user_id)
+        try:
+            lanes = [lane for (owner, _), lane in self._lanes.items() if owner == user_id]
+            left = [question for lane in lanes for question in lane.drop()]
+            tasks = [lane.task for lane in lanes if lane.task is not None]
+            if tasks:
+                await asyncio.wait(tasks)
+            for question in left:
+                await question.is_over()
+            yield
+        finally:
+            self._silenced.discard(user_id)
+
     def is_busy(self, user_id: int, conversation_id: str) -> bool:
         return (user_id, conversation_id) in self._lanes
 
@@ -145,6 +207,7 @@ class Answering:
         self._closing.set()
         for lane in self._lanes.values():
             lane.waiting.clear()
+            lane.hurry.set()
             lane.stop("interrupted")
         tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
         if tasks:
@@ -183,18 +246,39 @@ class Answering:
 
     async def _answer(self, question: Question, lane: _Lane) -> bool:
         """Answer a question; False when what there is to tell did not reach the person."""
-        delivery = self._delivery(question)
+        delivery = self._delivery(question, lane.hurry)
+        if await self._is_refused(question, delivery):
+            return True
         try:
+            lane.in_line = True
             async with self._slot_of(question.person.user_id), self._slots:
+                lane.in_line = False
                 answer = await self._ask(question, lane)
         except StorageError:
             logger.exception("the context of a question could not be read")
             await delivery.say(question.person.texts("storage-unavailable"))
             return True
+        if lane.is_dropped:
+            if answer is not None and answer.placeholder is not None:
+                await delete_quietly(question.bot, question.person.chat_id, answer.placeholder)
+            return True
+        if self._know is not None:  # what they want now, they may not have wanted then
+            question = replace(question, person=await self._know(question.person))
+            delivery = self._delivery(question, lane.hurry)
         if answer is not None:
-            return await self._finisher.finish(answer, delivery)
+            return await self._finisher.finish(replace(answer, question=question), delivery)
         if question.overs:
             return await self._finisher.send_stored(question, delivery)
+        return True
+
+    async def _is_refused(self, question: Question, delivery: Delivery) -> bool:
+        """Tell a person, and here, whose tokens were used up while the question waited."""
+        person = question.person
+        refusal = self._quotas.spent(person.user_id) if self._quotas is not None else None
+        if refusal is None:
+            return False
+        why = f"{refusal.text(person.texts)}\n{person.texts('limit-saved')}"
+        await delivery.say(why, again_keyboard(person, question.conversation_id))
         return True
 
     async def _ask(self, question: Question, lane: _Lane) -> FinishedAnswer | None:
@@ -205,6 +289,8 @@ class Answering:
         live = self._live(question, lane)
         async with live:
             result, failure = await self._read(context, question, live, lane)
+        if self._quotas is not None:
+            await self._quotas.spend(question.person.user_id, tokens_used(context, result))
         ending: Ending = "failed" if failure else lane.ending
         return FinishedAnswer(question, context, result, ending, failure, live.placeholder)
 
@@ -214,7 +300,7 @@ class Answering:
         """Read an answer to its end, until it is stopped, or until it fails."""
         result = AnswerResult("partial", "")
         try:
-            async with self._answerer.answer(context.turns, mode=question.mode) as stream:
+            async with self._open(context, question.mode) as stream:
                 lane.reading = asyncio.create_task(_show_all(stream, live))
                 if lane.ending != "complete":
                     lane.reading.cancel()
@@ -235,6 +321,13 @@ class Answering:
             return result, AnswerError("server", type(error).__name__)
         return result, None
 
+    def _open(self, context: Context, mode: Mode) -> AbstractAsyncContextManager[AnswerStream]:
+        answerer = self._answerer
+        if context.instructions and takes_instructions(answerer):
+            told = context.instructions
+            return answerer.answer(context.turns, mode=mode, instructions=told)
+        return answerer.answer(context.turns, mode=mode)
+
     async def _context(self, question: Question) -> Context:
         user_id, conversation_id = question.person.user_id, question.conversation_id
         chat = await self._manager.get_conversation(user_id, conversation_id)
@@ -242,13 +335,15 @@ class Answering:
         if not any(message.message_id == question.message_id for message in tail.messages):
             whole = await self._manager.load_conversation(user_id, conversation_id)
             tail = Tail(whole.messages if whole else [])
-        return make_context(
+        context = make_context(
             tail,
             question.message_id,
             self._context_limits,
             model=self._answerer.name,
             again=question.again,
         )
+        told = chat.instructions[:INSTRUCTIONS_LIMIT] if chat is not None else ""
+        return replace(context, instructions=told)
 
     async def _tail(
         self, user_id: int, conversation_id: str, chat: ConversationMetadata | None
@@ -274,19 +369,19 @@ class Answering:
             on_blocked=lambda: lane.stop("stopped"),
         )
 
-    def _delivery(self, question: Question) -> Delivery:
+    def _delivery(self, question: Question, hurry: asyncio.Event) -> Delivery:
         return Delivery(
             question.bot,
             question.person,
             question.thread_id,
             reply_to=question.replied,
             rich=self._rich,
-            hurry=self._closing,
+            hurry=hurry,
         )
 
     def _mark(self, question: Question, *, waiting: bool) -> None:
-        marking = self._delivery(question).mark_waiting(question.message_id, waiting=waiting)
-        task = asyncio.create_task(marking)
+        delivery = self._delivery(question, self._closing)
+        task = asyncio.create_task(delivery.mark_waiting(question.message_id, waiting=waiting))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 

@@ -6,15 +6,22 @@ comes or goes, count the version up.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 
+from conversations import ConversationMetadata
+
 # Ours in any version, past and future ones too.
 FAMILY = re.compile(r"cv[a-z]*\d+:")
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -82,6 +89,82 @@ class TransferButton(CallbackData, prefix="cvx1"):
     owner: str = ""
 
 
+class SettingName(StrEnum):
+    NONE = "s"  # only show them
+    LANGUAGE = "l"
+    FORMATTING = "f"
+    NAMING = "n"
+
+
+class SettingButton(CallbackData, prefix="cvset1"):
+    """Chooses `value` for one of the person's settings."""
+
+    name: SettingName
+    value: str = ""
+    owner: str = ""
+
+
+class InstructionsAction(StrEnum):
+    SHOW = "s"
+    ASK = "a"
+    CANCEL = "x"
+    REMOVE = "k"
+
+
+class InstructionsButton(CallbackData, prefix="cvn1"):
+    action: InstructionsAction
+    chat: str
+    owner: str = ""
+
+
+class SweepAction(StrEnum):
+    ASK = "a"
+    DELETE = "k"
+    UNDO = "u"
+
+
+class SweepButton(CallbackData, prefix="cvw1"):
+    """Deletes all chats but the pinned; `moment` is by when, `stamp` the `fingerprint` of them."""
+
+    action: SweepAction
+    moment: str = ""
+    stamp: str = ""
+    owner: str = ""
+
+
+class ForgetAction(StrEnum):
+    SHOW = "s"
+    ASK = "a"
+    ERASE = "k"
+    CANCEL = "x"
+
+
+class ForgetButton(CallbackData, prefix="cverase1"):
+    """Erases everything of a person; `stamp` is the `fingerprint` of what was to be erased."""
+
+    action: ForgetAction
+    stamp: str = ""
+    owner: str = ""
+
+
+def fingerprint(chats: Iterable[ConversationMetadata]) -> str:
+    """Six characters that are others when a chat came or went, or a message came, since."""
+    facts = sorted(f"{chat.conversation_id} {chat.message_count}" for chat in chats)
+    return hashlib.sha256("\n".join(facts).encode("utf-8", "replace")).hexdigest()[:6]
+
+
+def encode_moment(moment: datetime) -> str:
+    return _base36((moment - _EPOCH) // timedelta(microseconds=1))
+
+
+def decode_moment(text: str) -> datetime | None:
+    """Give back what was encoded, to the microsecond; None when it is no moment."""
+    try:
+        return _EPOCH + timedelta(microseconds=int(text, 36))
+    except (ValueError, OverflowError):
+        return None
+
+
 def owner_mark(user_id: int, chat_id: int) -> str:
     """Name a menu's owner in few bytes; in a private dialog, where there is but one, in none."""
     return "" if chat_id == user_id else _base36(user_id)
@@ -94,9 +177,9 @@ def belongs_to(markup: InlineKeyboardMarkup | None, owner: str) -> bool:
 
 
 def _owner_of(data: str) -> str | None:
-    for kind in (ChatButton, MenuButton, TransferButton):
+    for kind in _KINDS:
         try:
-            return kind.unpack(data).owner
+            return str(kind.unpack(data).owner)
         except (TypeError, ValueError):
             continue
     return None
@@ -113,3 +196,14 @@ def _base36(number: int) -> str:
         rest, digit = divmod(rest, 36)
         digits = _DIGITS[digit] + digits
     return ("-" if number < 0 else "") + (digits or "0")
+
+
+_KINDS: tuple[Any, ...] = (
+    ChatButton,
+    MenuButton,
+    TransferButton,
+    SettingButton,
+    InstructionsButton,
+    SweepButton,
+    ForgetButton,
+)

@@ -41,11 +41,14 @@ class Tail:
 class Context:
     """What an answerer gets for a question. `turns` are empty when there is nothing to answer.
 
+    `instructions` are the chat's own, empty where it has none.
+
     `cut_now` tells that this is the first question for which something had to be left out.
     """
 
     turns: list[Turn]
     cut_now: bool = False
+    instructions: str = ""
 
 
 def window_start(tail: Tail, limits: ContextLimits) -> int:

@@ -117,11 +117,13 @@ class Delivery:
 
         `placeholder` is a message of ours that the answer takes the place of.
         """
-        if needs_rich(text) and self._rich.known and placeholder is None:
+        if self._rich.known and self._wants_rich(text, placeholder):
             sent = await self._send_rich(text, header, footer, keyboard)
             if sent is not None:
+                if placeholder is not None:
+                    await delete_quietly(self._bot, self._person.chat_id, placeholder)
                 return sent
-        parts = await _rendered(text)
+        parts = await _rendered(text, plain=self._is_plain)
         if len(parts) > _MOST_PARTS:
             return await self._send_as_file(text, header, footer, keyboard, placeholder, file_name)
         return await self._send_parts(_frame(parts, header, footer), keyboard, placeholder)
@@ -141,6 +143,15 @@ class Delivery:
         reaction: list[ReactionTypeUnion] = [ReactionTypeEmoji(emoji=_WAITING)] if waiting else []
         with contextlib.suppress(AiogramError):  # an ornament: chats may forbid reactions
             await self._bot.set_message_reaction(self._person.chat_id, message_id, reaction)
+
+    @property
+    def _is_plain(self) -> bool:
+        return self._person.preferences.formatting == "plain"
+
+    def _wants_rich(self, text: str, placeholder: int | None) -> bool:
+        """An edit cannot make a message a rich one, so that the placeholder has to be given up."""
+        wanted = self._person.preferences.formatting
+        return wanted == "rich" or (wanted == "auto" and placeholder is None and needs_rich(text))
 
     async def _send_rich(
         self, text: str, header: str, footer: str, keyboard: InlineKeyboardMarkup | None
@@ -180,7 +191,7 @@ class Delivery:
         file_name: str,
     ) -> Sent | None:
         """Send the beginning as a message and the whole as a document, whose id is given."""
-        opening = _frame([preview(text)], header, footer)
+        opening = _frame([preview(text, plain=self._is_plain)], header, footer)
         if await self._send_parts(opening, None, placeholder) is None:
             return None
 
@@ -304,12 +315,12 @@ class Delivery:
                 await self._hurry.wait()
 
 
-async def _rendered(text: str) -> list[Part]:
+async def _rendered(text: str, *, plain: bool) -> list[Part]:
     """Render an answer, a long one off the event loop; what shows nothing goes out as it is."""
     if len(text) > _LONG:
-        parts = await asyncio.to_thread(render, text)
+        parts = await asyncio.to_thread(render, text, plain=plain)
     else:
-        parts = render(text)
+        parts = render(text, plain=plain)
     return parts or [Part(part, []) for part in split_text(sendable(text)) if part.strip()]
 
 

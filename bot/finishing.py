@@ -230,7 +230,8 @@ class Finisher:
 
     def _wants_name(self, answer: FinishedAnswer) -> bool:
         first = len(answer.context.turns) == 1 and not answer.question.again
-        return self._namer is not None and first and answer.ending == "complete"
+        wanted = self._namer is not None and answer.question.person.preferences.named_by_model
+        return wanted and first and answer.ending == "complete"
 
     async def _name(self, question: Question, answer: str, context: Context) -> None:
         """Have the model name a chat after its first answer; a failure is of no consequence."""
@@ -259,6 +260,20 @@ def find_answer(
 def estimate_tokens(text: str) -> int:
     """Guess a text's tokens from its bytes, where nobody counted them."""
     return round(len(text.encode("utf-8", "surrogatepass")) * _TOKENS_PER_BYTE)
+
+
+def tokens_used(context: Context, result: AnswerResult) -> int:
+    """Tell what an answer took of its asker's allowance: as counted by the provider, else a guess.
+
+    One that failed before its first word took nothing.
+    """
+    usage = result.usage
+    if usage is not None and (usage.input or usage.output):
+        return (usage.input or 0) + (usage.output or 0)
+    if not result.text:
+        return 0
+    asked = sum(estimate_tokens(turn.text) for turn in context.turns)
+    return asked + estimate_tokens(context.instructions) + estimate_tokens(result.text)
 
 
 def _as_message(answer: FinishedAnswer) -> ConversationMessage:

@@ -24,6 +24,8 @@ from typing import Any, TypeVar
 
 from conversations import durable
 
+from .access import concerns
+
 logger = logging.getLogger(__name__)
 
 _SEEN = 10_000  # ids; Telegram repeats only what it has just sent
@@ -150,6 +152,17 @@ class Inbox:
         async with self._turn:
             await self._write_anew()
 
+    async def forget_person(self, user_id: int) -> None:
+        """Keep nothing on the disk any more of what a person sent and what is over.
+
+        Nor what stands of them in files that were put aside, here or by a bot before this one. In
+        those, lines that cannot be read go as well: nobody can tell whose they are.
+
+        :raises OSError: that failed; calling it again goes on.
+        """
+        await self.forget_handled()
+        await self._in_thread(self._forget_aside, user_id)
+
     async def close(self) -> None:
         """Wait for what is being written, and leave the file as short as it can be."""
         if self._is_closed:
@@ -254,8 +267,25 @@ class Inbox:
             del self._open[update_id]
             self._seen[update_id] = None
 
+    def _forget_aside(self, user_id: int) -> None:
+        family = self._path.name.partition("-")[0]
+        for path in self._path.parent.glob(f"{family}*"):
+            if path != self._path and path.is_file():
+                lines = path.read_bytes().splitlines(keepends=True)
+                kept = [line for line in lines if _is_of_others(line, user_id)]
+                if len(kept) < len(lines):
+                    durable.replace_file(path, b"".join(kept))
+                    durable.sync_folder(path.parent)
+
     async def _in_thread(self, function: Callable[..., _Result], *args: Any) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+
+
+def _is_of_others(line: bytes, user_id: int) -> bool:
+    try:
+        return not concerns(json.loads(line), user_id)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _encode(record: dict[str, Any]) -> bytes:

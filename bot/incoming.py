@@ -17,6 +17,7 @@ from aiogram.types import TelegramObject, Update
 from aiogram.types.update import UpdateTypeLookupError
 from pydantic import ValidationError
 
+from .access import Access
 from .inbox import Entry, Inbox
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,13 @@ class Receipt:
         self.is_held = True
         return self.over
 
+    async def forget_person(self, user_id: int) -> None:
+        """Have the inbox keep nothing of what a person sent and what is over.
+
+        :raises OSError: that failed.
+        """
+        await self._inbox.forget_person(user_id)
+
     async def over(self) -> None:
         """Note that there is nothing left to do for this update."""
         try:
@@ -69,8 +77,9 @@ class Incoming(BaseMiddleware):
     never comes after a later one; those of different people side by side.
     """
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox, access: Access | None = None) -> None:
         self._inbox = inbox
+        self._access = access or Access()
         self._is_kept = True
         self._handling: set[asyncio.Task[Any]] = set()
         self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
@@ -107,9 +116,12 @@ class Incoming(BaseMiddleware):
         return result
 
     async def keep(self, updates: Iterable[dict[str, Any]]) -> None:
-        """Write updates down before Telegram is told to forget them."""
+        """Write updates down before Telegram is told to forget them.
+
+        Those of persons who are not let in are only handled; they cost nobody's disk.
+        """
         try:
-            await self._inbox.keep(updates)
+            await self._inbox.keep(filter(self._access.allows_update, updates))
             self._is_kept = True
         except OSError as error:
             logger.error("updates cannot be written down: %s", error)  # noqa: TRY400

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from aiogram.enums import ButtonStyle
+from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from conversations import ConversationMetadata, clean_text, shorten
@@ -13,8 +14,14 @@ from conversations import ConversationMetadata, clean_text, shorten
 from .callbacks import (
     ChatAction,
     ChatButton,
+    InstructionsAction,
+    InstructionsButton,
     MenuAction,
     MenuButton,
+    SettingButton,
+    SettingName,
+    SweepAction,
+    SweepButton,
     TransferAction,
     TransferButton,
     stamp_of,
@@ -50,13 +57,29 @@ def chats_keyboard(
     if deleted:
         label = t("button-trash", count=deleted)
         rows.append([_menu_button(person, label, MenuAction.TRASH)])
+    rows.append(_last_row(person, chats))
     return InlineKeyboardMarkup(inline_keyboard=rows)
 
 
+def _last_row(person: Person, chats: Sequence[ConversationMetadata]) -> list[InlineKeyboardButton]:
+    t = person.texts
+    show_settings = SettingButton(name=SettingName.NONE, owner=person.mark)
+    row = [data_button(t("button-settings"), show_settings)]
+    unpinned = sum(not chat.pinned for chat in chats)
+    if unpinned > 1:  # a single one has a button of its own
+        key = "button-sweep" if unpinned == len(chats) else "button-sweep-unpinned"
+        sweep = SweepButton(action=SweepAction.ASK, owner=person.mark)
+        row.insert(0, data_button(t(key, count=unpinned), sweep))
+    return row
+
+
 def chat_keyboard(
-    person: Person, chat: ConversationMetadata, *, answered: bool
+    person: Person, chat: ConversationMetadata, *, answered: bool, instructed: bool = False
 ) -> InlineKeyboardMarkup:
-    """`answered`: answers are ours to give, so that one can ask for another or a deeper one."""
+    """`answered`: answers are ours to give, so that one can ask for another or a deeper one.
+
+    `instructed`: and who gives them follows instructions of a chat's own.
+    """
     t = person.texts
     pin = ChatAction.UNPIN if chat.pinned else ChatAction.PIN
     pin_label = t("button-unpin") if chat.pinned else t("button-pin")
@@ -76,6 +99,10 @@ def chat_keyboard(
         rows.insert(1, mode_row(person, chat))
         if chat.message_count:
             rows.insert(1, [again])
+    if instructed:
+        show = InstructionsAction.SHOW
+        button = InstructionsButton(action=show, chat=chat.conversation_id, owner=person.mark)
+        rows.insert(-2, [data_button(t("button-instructions"), button)])
     if not chat.is_active:
         rows.insert(0, [_chat_button(person, t("button-open"), ChatAction.OPEN, chat)])
     return InlineKeyboardMarkup(inline_keyboard=rows)
@@ -101,6 +128,15 @@ def mode_row(person: Person, chat: ConversationMetadata) -> list[InlineKeyboardB
 
 def mode_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup(inline_keyboard=[mode_row(person, chat)])
+
+
+def back_button(person: Person, chat: ConversationMetadata) -> InlineKeyboardButton:
+    """Lead back to a chat, but to the list where that would switch."""
+    back = ChatAction.OPEN if chat.is_active else ChatAction.LIST
+    label = person.texts("button-back-to", name=shorten(display_name(chat, person.texts), 30))
+    return _chat_button(
+        person, label if chat.is_active else person.texts("button-chats"), back, chat
+    )
 
 
 def new_keyboard(person: Person, previous: ConversationMetadata | None) -> InlineKeyboardMarkup:
@@ -246,6 +282,14 @@ def _menu_button(
     person: Person, label: str, action: MenuAction, *, page: int = 0, danger: bool = False
 ) -> InlineKeyboardButton:
     data = MenuButton(action=action, owner=person.mark, page=page)
+    return _button(label, data.pack(), danger=danger)
+
+
+def chats_button(person: Person) -> InlineKeyboardButton:
+    return _menu_button(person, person.texts("button-chats"), MenuAction.CHATS)
+
+
+def data_button(label: str, data: CallbackData, *, danger: bool = False) -> InlineKeyboardButton:
     return _button(label, data.pack(), danger=danger)
 
 

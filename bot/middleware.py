@@ -11,14 +11,13 @@ from aiogram.dispatcher.event.bases import UNHANDLED
 from aiogram.exceptions import TelegramAPIError
 from aiogram.types import CallbackQuery, Message, TelegramObject
 
-from conversations import ConversationManager, StorageError
+from conversations import StorageError
 
-from .answering import Answering
+from .access import Access
 from .callbacks import FAMILY
+from .people import People
 from .person import Person
-from .questions import Questions
 from .show import Press
-from .texts import Languages
 
 logger = logging.getLogger(__name__)
 
@@ -29,35 +28,33 @@ class HandlerContext(BaseMiddleware):
     """Inner middleware of our own router: gives what handlers ask for by name.
 
     It runs only for updates that a handler of ours takes, and hands it a copy of the data, so that
-    nothing of ours reaches the host's handlers. Every callback query is answered in the end, and a
-    failing storage is told to the person. Other exceptions go on to the host's error handlers.
+    nothing of ours reaches the host's handlers. Who is not let in is told so, and that is all.
+    Every callback query is answered in the end, and a failing storage is told to the person. Other
+    exceptions go on to the host's error handlers.
     """
 
-    def __init__(
-        self,
-        manager: ConversationManager,
-        answering: Answering | None,
-        questions: Questions,
-        languages: Languages,
-    ) -> None:
-        self._manager = manager
-        self._questions = questions
-        self._answering = answering
-        self._languages = languages
+    def __init__(self, people: People, access: Access, **given: object) -> None:
+        """`given` is what handlers get beside `person` and `press`, by the names they ask for."""
+        self._people = people
+        self._access = access
+        self._given = given
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         if not isinstance(event, Message | CallbackQuery):
             return await handler(event, data)
         press = Press(event) if isinstance(event, CallbackQuery) else None
-        person = Person.of(event, self._languages)
+        person = Person.of(event, self._people.languages)
         if person is None:
             return UNHANDLED
+        if not self._access.allows(person.user_id):
+            await self._turn_away(event, press, person)
+            return None
+        person = await self._people.know(person)
         ours = {
             **data,
+            **self._given,
+            "people": self._people,
             "person": person,
-            "manager": self._manager,
-            "answering": self._answering,
-            "questions": self._questions,
             "press": press,
         }
         try:
@@ -74,6 +71,17 @@ class HandlerContext(BaseMiddleware):
             if press is not None:
                 await press.answer()
         return None
+
+    async def _turn_away(
+        self, event: Message | CallbackQuery, press: Press | None, person: Person
+    ) -> None:
+        """Tell somebody who is not let in why nothing happens, and what the operator needs."""
+        if isinstance(event, Message) and event.edit_date is not None:
+            return
+        if self._access.is_to_be_told(person.user_id):
+            await _tell(event, press, person.texts("not-allowed", id=str(person.user_id)))
+        elif press is not None:
+            await press.answer()
 
 
 class OwnerGuard(BaseMiddleware):

@@ -69,6 +69,14 @@ class Pastes:
         timer = asyncio.get_running_loop().call_later(self._patience, release)
         self._held[key] = _Held(piece, timer)
 
+    def drop(self, user_id: int) -> list[Over]:
+        """Forget what is held of a person; give what says that its updates are over."""
+        dropped = [held for key, held in self._held.items() if key[0] == user_id]
+        self._held = {key: held for key, held in self._held.items() if key[0] != user_id}
+        for held in dropped:
+            held.timer.cancel()
+        return [over for held in dropped for over in held.piece.overs]
+
     def close(self) -> None:
         """Forget what is held; the questions are stored."""
         for held in self._held.values():

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from aiogram.types import CallbackQuery, Message
 
 from .callbacks import owner_mark
+from .preferences import Preferences
 from .texts import Languages, Texts
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user in one Telegram chat; `mark` is what the buttons of their menus carry there."""
+    """A user in one Telegram chat; `mark` is what the buttons of their menus carry there.
+
+    `language_code` is Telegram's; `texts` follow the language that the person has set, else it.
+    """
 
     user_id: int
     username: str
     chat_id: int
     texts: Texts
+    language_code: str | None = None
+    preferences: Preferences = field(default_factory=Preferences)
 
     @classmethod
     def of(cls, event: Message | CallbackQuery, languages: Languages) -> Self | None:
-        """None when nobody in particular acts: a channel, an anonymous administrator, a bot."""
+        """None when nobody in particular acts: a channel, an anonymous administrator, a bot.
+
+        What they have set is not known yet; `People` knows it.
+        """
         user = event.from_user
         if user is None or user.is_bot:
             return None
@@ -33,7 +42,12 @@ class Person:
         else:
             chat_id = event.chat.id
         username = user.username or user.full_name
-        return cls(user.id, username, chat_id, languages.choose(user.language_code))
+        code = user.language_code
+        return cls(user.id, username, chat_id, languages.choose(code), code)
+
+    def preferring(self, preferences: Preferences, languages: Languages) -> Person:
+        texts = languages.choose(preferences.language or self.language_code)
+        return replace(self, texts=texts, preferences=preferences)
 
     @property
     def mark(self) -> str:

@@ -18,6 +18,7 @@ from aiogram.methods import GetUpdates, Response, TelegramMethod
 from aiogram.methods.base import TelegramType
 from aiogram.types import Update
 
+from .access import Access
 from .inbox import Inbox
 from .incoming import PATIENCE, Incoming, decode
 
@@ -91,12 +92,18 @@ class Fetching(BaseRequestMiddleware):
         return updates
 
 
-async def poll(dispatcher: Dispatcher, bot: Bot, inbox: Inbox, stopping: asyncio.Event) -> None:
+async def poll(
+    dispatcher: Dispatcher,
+    bot: Bot,
+    inbox: Inbox,
+    stopping: asyncio.Event,
+    access: Access | None = None,
+) -> None:
     """Poll until `stopping` is set; return when handlers are done and answers are stored.
 
     First what the last run left open is handled. The inbox is the caller's to open and close.
     """
-    incoming = Incoming(inbox)
+    incoming = Incoming(inbox, access)
     dispatcher.update.outer_middleware(incoming)
     bot.session.middleware(Fetching(dispatcher, incoming))
 

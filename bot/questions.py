@@ -15,6 +15,7 @@ from conversations import ConversationManager, ConversationMessage, clean_text
 from .answering import Answering
 from .finishing import Question, estimate_tokens
 from .incoming import Receipt
+from .limits import Quotas, Refusal
 from .pastes import HeldPiece, Pastes, join_pieces, looks_cut
 from .person import Person
 
@@ -25,11 +26,16 @@ class Questions:
     """Takes questions; without an `answering` they are only stored."""
 
     def __init__(
-        self, manager: ConversationManager, answering: Answering | None, pastes: Pastes
+        self,
+        manager: ConversationManager,
+        answering: Answering | None,
+        pastes: Pastes,
+        quotas: Quotas,
     ) -> None:
         self._manager = manager
         self._answering = answering
         self._pastes = pastes
+        self._quotas = quotas
 
     async def ask(
         self, message: Message, text: str, person: Person, receipt: Receipt | None
@@ -45,6 +51,8 @@ class Questions:
         thread_id = message.message_thread_id if message.is_topic_message else None
         key = (person.user_id, person.chat_id, thread_id)
         async with self._pastes.turn(key):
+            if not await self.is_admitted(message, person, receipt):
+                return
             held = self._pastes.take(key) if _goes_on(message, text, receipt) else None
             asked = await self._take(message, text, person, receipt, held)
             if asked is None or self._answering is None:
@@ -72,6 +80,28 @@ class Questions:
             await message.answer(refusal, parse_mode=None)
         if refusal and admission != "closed":
             await question.is_over()
+
+    async def is_admitted(
+        self, message: Message, person: Person, receipt: Receipt | None, *, new_chat: bool = False
+    ) -> bool:
+        """Tell whether a question may be asked, in a `new_chat`; a person who may not is told so.
+
+        One that was stored before a crash has been admitted.
+        """
+        if receipt is not None and receipt.facts:
+            return True
+        key = f"{message.chat.id}:{message.message_id}"
+        refusal = await self._quotas.admit(person.user_id, key)
+        if refusal is None and new_chat:
+            refusal = await self._quotas.admit_chat(person.user_id)
+        if refusal is not None:
+            await self._refuse(message, refusal, person)
+        return refusal is None
+
+    async def _refuse(self, message: Message, refusal: Refusal, person: Person) -> None:
+        if self._quotas.is_to_be_told(person.user_id):
+            why = f"{refusal.text(person.texts)}\n{person.texts('limit-not-saved')}"
+            await message.answer(why, parse_mode=None)
 
     async def is_stored(self, message: Message, person: Person, receipt: Receipt | None) -> bool:
         """Tell whether a crash came after this question was stored, be that noted or not.

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from aiogram import Router
 
 from conversations import ConversationManager
 
+from .access import Access
 from .answerers import Answerer, SimpleAnswerer, as_answerer
 from .answering import Answering
 from .context import ContextLimits
+from .forgetting import Forgetting
 from .handlers.answers import create_answers_router
 from .handlers.chats import create_chats_router
 from .handlers.deleting import create_deleting_router
 from .handlers.dialog import create_dialog_router
 from .handlers.fallback import create_fallback_router
+from .handlers.forgetting import create_forgetting_router
+from .handlers.instructing import create_instructing_router
 from .handlers.renaming import create_renaming_router
+from .handlers.settings import create_settings_router
 from .handlers.starting import create_starting_router
+from .handlers.sweeping import create_sweeping_router
 from .handlers.transferring import create_transferring_router
+from .limits import Limits, Quotas
+from .metering import Meter
 from .middleware import HandlerContext, OwnerGuard
 from .pastes import Pastes
+from .people import People
 from .questions import Questions
 from .texts import Languages
+from .transferring import export_all_button
 
 
 def create_router(
@@ -28,6 +40,9 @@ def create_router(
     *,
     answerer: Answerer | SimpleAnswerer | None = None,
     context: ContextLimits | None = None,
+    allowed_user_ids: Collection[int] = (),
+    limits: Limits | None = None,
+    meter: Meter | None = None,
     exclusive: bool = False,
 ) -> Router:
     """Build the plugin: menus for many chats and, with an `answerer`, the dialog itself.
@@ -35,6 +50,8 @@ def create_router(
     Include it before the host's own catch-all handlers. Without an `answerer` there are the menus
     alone, and text stays the host's. An answerer gets as much of a chat as `context` allows; it
     may be an `Answerer`, an `async def answer(turns) -> str` or an async generator.
+    `allowed_user_ids` are the only ones who may use it, if there are any; others are told so.
+    `limits` hold for each person; a `meter` that has a file keeps what was used over a restart.
     `exclusive` says that the whole bot is ours: `/start` and `/help`, stickers and voice messages,
     unknown commands and foreign buttons are answered as well.
 
@@ -45,12 +62,24 @@ def create_router(
     router = Router(name="conversations")
     answering = None
     pastes = Pastes()
+    people = People(manager, Languages())
+    quotas = Quotas(manager, limits or Limits(), meter or Meter())
     if answerer is not None:
-        answering = Answering(manager, as_answerer(answerer), context=context)
+        answering = Answering(
+            manager, as_answerer(answerer), context=context, know=people.know, quotas=quotas
+        )
         router.shutdown.register(pastes.close)
         router.shutdown.register(answering.close)
-    questions = Questions(manager, answering, pastes)
-    ours = HandlerContext(manager, answering, questions, Languages())
+    ours = HandlerContext(
+        people,
+        Access(allowed_user_ids),
+        manager=manager,
+        answering=answering,
+        questions=Questions(manager, answering, pastes, quotas),
+        quotas=quotas,
+        forgetting=Forgetting(manager, answering, pastes),
+        exclusive=exclusive,
+    )
     for observer in (router.message, router.edited_message, router.callback_query):
         observer.middleware(ours)
     router.callback_query.middleware(OwnerGuard())
@@ -63,6 +92,13 @@ def create_router(
         create_deleting_router(),
         create_transferring_router(exclusive=exclusive),
     )
+    router.include_routers(
+        create_settings_router(),
+        create_sweeping_router(),
+        create_forgetting_router(export_button=export_all_button),
+    )
+    if answering is not None and answering.takes_instructions:
+        router.include_router(create_instructing_router())
     if answering is not None:
         router.include_routers(
             create_answers_router(answering), create_dialog_router(exclusive=exclusive)

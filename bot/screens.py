@@ -18,6 +18,7 @@ from conversations import (
     ConversationMessage,
     ConversationMetadata,
     InvalidNameError,
+    clean_text,
     parse_time,
     shorten,
 )
@@ -30,6 +31,7 @@ from .texts import Texts
 
 SHOWN_MESSAGES = 6
 _QUOTED = 420  # characters of each
+_EXCERPT = 60  # characters of its instructions
 _QUOTED_UNITS = 500  # of UTF-16: six of them and the rest stay under a message's 4096
 
 
@@ -70,10 +72,12 @@ def chat_screen(
     messages: Sequence[ConversationMessage],
     *,
     seen: int | None = None,
+    instructed: bool = False,
 ) -> Screen:
     """Show one chat; `messages` are its last ones, oldest first.
 
     `seen` is how many of its messages a model would get now, None where answers are not ours.
+    `instructed` says that instructions of its own are followed.
     """
     t = person.texts
     facts = [t("messages-count", count=chat.message_count)]
@@ -82,6 +86,10 @@ def chat_screen(
     sight = []
     if seen is not None and seen < chat.message_count:
         sight = ["\n", t("chat-seen", seen=seen, total=chat.message_count)]
+    told = []
+    if instructed and chat.instructions:
+        excerpt = shorten(clean_text(chat.instructions), _EXCERPT)
+        told = ["\n", t("chat-instructions", text=excerpt)]
     dates = t("chat-dates", created=_day(chat.created_at), updated=_day(chat.updated_at))
     pin = "📌 " if chat.pinned else ""
     parts: list[Text | str] = [
@@ -91,6 +99,7 @@ def chat_screen(
         "\n",
         dates,
         *sight,
+        *told,
         "\n\n",
         Italic(t("chat-open" if chat.is_active else "chat-not-open")),
         "\n\n",
@@ -101,9 +110,10 @@ def chat_screen(
     )
     for message in shown:
         parts += ["\n", *_quoted(message, t)]
-    return Screen.of(
-        Text(*parts), keyboards.chat_keyboard(person, chat, answered=seen is not None)
+    keyboard = keyboards.chat_keyboard(
+        person, chat, answered=seen is not None, instructed=instructed
     )
+    return Screen.of(Text(*parts), keyboard)
 
 
 def new_screen(person: Person, previous: ConversationMetadata | None) -> Screen:

@@ -25,7 +25,7 @@ from aiogram.types import InlineKeyboardMarkup
 
 from .delivery import NO_PREVIEW
 from .person import Person
-from .rendering import render_draft
+from .rendering import Part, render_draft
 from .show import reply_in_group
 
 logger = logging.getLogger(__name__)
@@ -193,6 +193,9 @@ class LiveAnswer:
             self.placeholder = None  # deleted by the person; a new one follows
         logger.info("a frame of a growing answer was refused: %s", error)
 
+    def _render(self, text: str) -> Part:
+        return render_draft(text, plain=self._person.preferences.formatting == "plain")
+
     async def _send_typing(self) -> None:
         await self._bot.send_chat_action(
             self._person.chat_id,
@@ -203,7 +206,7 @@ class LiveAnswer:
 
     async def _send_draft(self) -> None:
         """Send the newest text as a draft; without any Telegram shows that one is thinking."""
-        part = render_draft(self._text)
+        part = self._render(self._text)
         await self._bot.send_message_draft(
             self._person.chat_id,
             self._draft_id,
@@ -217,7 +220,7 @@ class LiveAnswer:
 
     async def _send_edit(self) -> None:
         text = self._text
-        part = render_draft(text)
+        part = self._render(text)
         if not part.text:
             return
         if self.placeholder is None:

@@ -62,8 +62,12 @@ def export_screen(person: Person, chat: ConversationMetadata) -> Screen:
         _button(person, t(f"button-export-{name}"), action, chat_id)
         for action, name in FORMATS.items()
     ]
-    rows = [formats, [_button(person, t("button-export-all"), TransferAction.ALL)]]
+    rows = [formats, [export_all_button(person)]]
     return Screen.of(content, InlineKeyboardMarkup(inline_keyboard=rows))
+
+
+def export_all_button(person: Person) -> InlineKeyboardButton:
+    return _button(person, person.texts("button-export-all"), TransferAction.ALL)
 
 
 def import_screen(person: Person) -> Screen:
@@ -153,19 +157,6 @@ async def downloaded(bot: Bot, document: Document) -> AsyncIterator[Path]:
         path = Path(folder, "file")
         await bot.download(document, destination=path)
         yield path
-
-
-def is_prompt(markup: InlineKeyboardMarkup | None) -> TransferButton | None:
-    """Recognise our question for a file by the cancel button on it."""
-    for row in markup.inline_keyboard if markup else []:
-        for button in row:
-            try:
-                data = TransferButton.unpack(button.callback_data or "")
-            except (TypeError, ValueError):
-                continue
-            if data.action is TransferAction.CANCEL_IMPORT:
-                return data
-    return None
 
 
 def caption_of(person: Person, chat: ConversationMetadata) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from aiogram import Bot, Dispatcher
 from aiohttp import web
 
+from .access import Access
 from .inbox import Inbox
 from .incoming import PATIENCE, Incoming
 
@@ -40,10 +41,11 @@ class Webhook:
         path: str,
         secret: str,
         checks: dict[str, Check],
+        access: Access | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._bot = bot
-        self._incoming = Incoming(inbox)
+        self._incoming = Incoming(inbox, access)
         self._secret = secret.encode()
         self._checks = checks
         dispatcher.update.outer_middleware(self._incoming)

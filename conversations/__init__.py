@@ -9,16 +9,18 @@ from .errors import (
     ConversationError,
     FolderInUseError,
     ImportRefusedError,
+    InstructionsTooLongError,
     InvalidNameError,
     StorageClosedError,
     StorageError,
 )
 from .json_storage import JsonStorage
-from .manager import ConversationManager
+from .manager import INSTRUCTIONS_LIMIT, ConversationManager
 from .models import (
     Conversation,
     ConversationMessage,
     ConversationMetadata,
+    Footprint,
     UserIndex,
     parse_time,
 )
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from .postgres_storage import PostgresStorage as PostgresStorage
 
 __all__ = [
+    "INSTRUCTIONS_LIMIT",
     "USER_NAME_LIMIT",
     "Conversation",
     "ConversationError",
@@ -48,9 +51,11 @@ __all__ = [
     "ExportLabels",
     "ExportedFile",
     "FolderInUseError",
+    "Footprint",
     "ImportLimits",
     "ImportRefusedError",
     "ImportReport",
+    "InstructionsTooLongError",
     "InvalidNameError",
     "JsonStorage",
     "LeftOut",

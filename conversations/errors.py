@@ -5,6 +5,7 @@
     ConversationError
     ├── InvalidNameError     a person chose a name that cannot be one; .reason tells which way
     ├── ImportRefusedError   a file cannot be imported at all; .reason tells why
+    ├── InstructionsTooLongError  a person gave a chat more instructions than .limit allows
     └── StorageError         reading or writing failed; what was acknowledged is untouched
         ├── FolderInUseError  another process owns the folder
         └── StorageClosedError  the storage was used after close()
@@ -62,6 +63,14 @@ class ImportRefusedError(ConversationError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason: RefusalReason = reason
         self.detail = detail
+
+
+class InstructionsTooLongError(ConversationError):
+    """Instructions of a chat have more than `limit` characters."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"the instructions are too long (at most {limit} characters)")
+        self.limit = limit
 
 
 class StorageError(ConversationError):

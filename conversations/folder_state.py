@@ -52,7 +52,8 @@ class FolderState:
     @property
     def cached_bytes(self) -> int:
         chats = sum(len(chat.body) for chat in self._cached.values())
-        return chats + _ENTRY_BYTES * (1 + len(self.entries))
+        told = sum(len(entry.metadata.instructions) for entry in self.entries.values())
+        return chats + told + _ENTRY_BYTES * (1 + len(self.entries))
 
     def is_current(self) -> bool:
         """Tell whether index and names are still as we left them, and all could be repaired."""

@@ -17,6 +17,7 @@ from .models import ConversationMetadata, UserIndex
 
 _LIST_KEY = "conversations"
 _TOLD_KEY = "damaged_told"
+_SETTINGS_KEY = "settings"
 
 
 @dataclass(slots=True)
@@ -29,15 +30,17 @@ class Entry:
 
     @property
     def is_untouched(self) -> bool:
-        """Tell a chat that is empty, and that nobody named or pinned."""
+        """Tell a chat that is empty, and that nobody named, pinned or gave instructions."""
         chat = self.metadata
-        return not (chat.message_count or chat.pinned) and chat.name_source == "default"
+        touched = chat.message_count or chat.pinned or chat.instructions
+        return not touched and chat.name_source == "default"
 
     @property
     def is_just_created(self) -> bool:
         """Tell a chat exactly as we create it: in our own form, active, empty, never touched."""
         chat = self.metadata
-        touched = chat.message_count or chat.pinned or chat.name_source == "user"
+        touched = chat.message_count or chat.pinned or chat.instructions
+        touched = touched or chat.name_source == "user"
         is_new = chat.is_active and chat.created_at == chat.updated_at and not self.was_deleted
         return self.identity is None and is_new and not touched
 
@@ -58,10 +61,12 @@ def read_index(data: bytes, user_id: int) -> ReadIndex:
     username = head.pop("username", "")
     active = head.pop("last_active_conversation_id", None)
     told = head.pop(_TOLD_KEY, 0)
+    settings = head.pop(_SETTINGS_KEY) if isinstance(head.get(_SETTINGS_KEY), dict) else {}
     index = UserIndex(
         user_id,
         username=username if isinstance(username, str) else "",
         last_active_conversation_id=active if isinstance(active, str) else None,
+        settings=settings,
         extra=head,
     )
     listed = dict(_entries(read.items, user_id))

@@ -6,7 +6,7 @@ import asyncio
 import os
 from asyncio import FIRST_COMPLETED
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,13 @@ from aiofiles.os import wrap
 from filelock import FileLock, Timeout
 
 from .durable import make_folder
+from .erasing import finish_erasing
 from .errors import FolderInUseError, StorageClosedError, StorageError
 from .models import (
     Conversation,
     ConversationMessage,
     ConversationMetadata,
+    Footprint,
     NameSource,
     SearchType,
     UserIndex,
@@ -229,6 +231,25 @@ class JsonStorage:
 
         return await self._do(user_id, settled)
 
+    async def set_instructions(
+        self, user_id: int, conversation_id: str, instructions: str
+    ) -> bool:
+        return await self._change(
+            user_id, lambda folder: folder.set_instructions(conversation_id, instructions)
+        )
+
+    async def read_settings(self, user_id: int) -> dict[str, Any]:
+        return await self._do(user_id, UserFolder.read_settings)
+
+    async def update_settings(self, user_id: int, changes: Mapping[str, Any]) -> None:
+        await self._change(user_id, lambda folder: folder.update_settings(changes))
+
+    async def measure(self, user_id: int) -> Footprint:
+        return await self._do(user_id, UserFolder.measure)
+
+    async def erase(self, user_id: int) -> Footprint:
+        return await self._do(user_id, UserFolder.erase)
+
     async def _do(self, user_id: int, verb: Callable[[UserFolder], _Result]) -> _Result:
         """Run one verb on a user's folder, alone with it, in a thread."""
         lock = self._locks.get(user_id)
@@ -257,6 +278,7 @@ class JsonStorage:
         except Timeout as error:
             raise FolderInUseError(self._root) from error
         self._owner = lock
+        finish_erasing(self._root)
 
     async def _in_thread(self, function: Callable[[], _Result]) -> _Result:
         """Call a blocking function and, even when cancelled, return only after it has.

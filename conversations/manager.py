@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from .errors import StorageError
+from .errors import InstructionsTooLongError, StorageError
 from .models import (
     Conversation,
     ConversationMessage,
     ConversationMetadata,
+    Footprint,
     SearchType,
     newest_first,
     parse_time,
 )
-from .names import DEFAULT_NAME, clean_name, name_from_question
+from .names import DEFAULT_NAME, clean_name, is_visible, name_from_question
 from .storage import ConversationStorage, is_valid_file_name, is_valid_id
 from .transfer import (
     ExportedFile,
@@ -41,6 +42,7 @@ TRASH_KEPT = timedelta(days=30)
 _IMPORTS_AT_ONCE = 2
 _LABELS = ExportLabels()
 _LIMITS = ImportLimits()
+INSTRUCTIONS_LIMIT = 2000  # characters
 
 
 def _system_clock() -> datetime:
@@ -373,6 +375,74 @@ class ConversationManager:
         _check(user_id, int, "user_id")
         return await self._attempt(self._take_damage(user_id), 0)
 
+    async def set_instructions(
+        self, user_id: int, conversation_id: str, instructions: str
+    ) -> bool:
+        """Choose what a model is told beforehand in this chat; nothing visible removes it.
+
+        :raises InstructionsTooLongError: they have more than 2000 characters.
+        """
+        _check(instructions, str, "instructions")
+        cleaned = instructions.strip()
+        if len(cleaned) > INSTRUCTIONS_LIMIT:
+            raise InstructionsTooLongError(limit=INSTRUCTIONS_LIMIT)
+        if not _is_found(user_id, conversation_id):
+            return False
+        chosen = self._storage.set_instructions(
+            user_id, conversation_id, cleaned if is_visible(cleaned) else ""
+        )
+        return await self._attempt(chosen, False)
+
+    async def get_settings(self, user_id: int) -> dict[str, Any]:
+        """Give what a user has set, as `update_settings` stored it."""
+        _check(user_id, int, "user_id")
+        return await self._attempt(self._storage.read_settings(user_id), {})
+
+    async def update_settings(self, user_id: int, changes: Mapping[str, Any]) -> bool:
+        """Store settings of a user, JSON values by name; None removes one, others stay."""
+        _check(user_id, int, "user_id")
+        for name in changes:
+            _check(name, str, "a setting's name")
+        return await self._attempt(self._update_settings(user_id, changes), False)
+
+    async def delete_conversations(
+        self,
+        user_id: int,
+        conversation_ids: Iterable[str],
+        *,
+        deleted_at: datetime | None = None,
+    ) -> int:
+        """Move chats to the trash, the active one last; tell how many.
+
+        All of them get the same time of deletion, by which `restore_deletion` finds them. Each
+        goes by itself: after a crash or an error some may still be there, and calling it again
+        with the same time goes on.
+        """
+        found = [chat for chat in conversation_ids if _is_found(user_id, chat)]
+        moment = deleted_at or self._now()
+        return await self._attempt(self._delete_many(user_id, found, moment), 0)
+
+    async def restore_deletion(self, user_id: int, deleted_at: datetime) -> int:
+        """Bring back all chats that were deleted at one time; tell how many.
+
+        The one of them that was active then is so again.
+        """
+        _check(user_id, int, "user_id")
+        return await self._attempt(self._restore_deletion(user_id, deleted_at), 0)
+
+    async def measure_user(self, user_id: int) -> Footprint:
+        """Tell how much is stored of a user."""
+        _check(user_id, int, "user_id")
+        return await self._attempt(self._storage.measure(user_id), Footprint())
+
+    async def erase_user(self, user_id: int) -> Footprint | None:
+        """Remove everything of a user for good, and tell what that was; None when it failed.
+
+        What the user asks afterwards begins anew. Called again after a failure it goes on.
+        """
+        _check(user_id, int, "user_id")
+        return await self._attempt(self._storage.erase(user_id), None)
+
     async def _active_id(self, user_id: int) -> str | None:
         return (await self._storage.read_index(user_id)).last_active_conversation_id
 
@@ -404,6 +474,37 @@ class ConversationManager:
         index = await self._storage.read_index(user_id)
         deleted = await self._list_deleted(user_id)
         return await write_archive(self._storage, index, deleted, file)
+
+    async def _update_settings(self, user_id: int, changes: Mapping[str, Any]) -> bool:
+        await self._storage.update_settings(user_id, changes)
+        return True
+
+    async def _delete_many(self, user_id: int, chats: list[str], deleted_at: datetime) -> int:
+        index = await self._storage.read_index(user_id)
+        active = index.last_active_conversation_id
+        count = 0
+        for chat in sorted(chats, key=lambda chat: chat == active):
+            count += await self._storage.delete(
+                user_id,
+                chat,
+                deleted_at=deleted_at.isoformat(),
+                successor=self._new_chat(user_id, index.username, ""),
+            )
+        return count
+
+    async def _restore_deletion(self, user_id: int, deleted_at: datetime) -> int:
+        deleted = [
+            chat
+            for chat in await self._list_deleted(user_id)
+            if parse_time(chat.deleted_at) == deleted_at
+        ]
+        deleted.sort(key=lambda chat: chat.is_active)
+        count = 0
+        for chat in deleted:
+            count += await self._storage.restore(
+                user_id, chat.conversation_id, activate=chat.is_active
+            )
+        return count
 
     async def _take_damage(self, user_id: int) -> int:
         if not (await self._storage.read_index(user_id)).damaged_untold:

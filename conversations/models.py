@@ -120,6 +120,7 @@ class ConversationMetadata:
     pinned: bool = False
     name_source: NameSource = "question"
     mode: SearchType = "fast"  # how the chat's next questions are answered
+    instructions: str = ""  # what a model is told beforehand, in this chat alone
     deleted_at: str | None = None
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -146,6 +147,7 @@ class ConversationMetadata:
             pinned=raw.get("pinned") is True,
             name_source=_name_source(raw.get("name_source")),
             mode="deep" if raw.get("mode") == "deep" else "fast",
+            instructions=_text(raw.get("instructions")),
             deleted_at=_text_or_none(raw.get("deleted_at")),
         )
         metadata.extra = {key: raw[key] for key in raw if key not in _METADATA_KEYS}
@@ -159,6 +161,8 @@ class ConversationMetadata:
             data["name_source"] = self.name_source
         if self.mode != "fast":
             data["mode"] = self.mode
+        if self.instructions:
+            data["instructions"] = self.instructions
         if self.deleted_at is not None:
             data["deleted_at"] = self.deleted_at
         # The older spelling of the name follows it, so that older readers see a rename too.
@@ -182,6 +186,7 @@ class UserIndex:
     """One user's chats, in no particular order, and which of them is active.
 
     `damaged_untold` counts files that had to be put aside and of which the person has not heard.
+    `settings` are the person's own, whatever a program keeps there: a JSON object.
     """
 
     user_id: int
@@ -189,6 +194,7 @@ class UserIndex:
     last_active_conversation_id: str | None = None
     conversations: list[ConversationMetadata] = field(default_factory=list)
     damaged_untold: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -198,8 +204,23 @@ class UserIndex:
             "username": self.username,
             "last_active_conversation_id": self.last_active_conversation_id,
             **self.extra,
+            **({"settings": self.settings} if self.settings else {}),
             "conversations": [metadata.to_dict() for metadata in self.conversations],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """How much of one user is stored; `messages` are those of the deleted chats too.
+
+    `files` are long answers that were kept as files, `size` is all of it in bytes.
+    """
+
+    chats: int = 0
+    deleted_chats: int = 0
+    messages: int = 0
+    files: int = 0
+    size: int = 0
 
 
 def is_metadata(data: object) -> bool:
@@ -237,7 +258,9 @@ _SEED_METADATA_KEYS = (
     "message_count",
     "total_tokens",
 )
-_METADATA_KEYS = frozenset((*_SEED_METADATA_KEYS, "pinned", "name_source", "mode", "deleted_at"))
+_METADATA_KEYS = frozenset(
+    (*_SEED_METADATA_KEYS, "pinned", "name_source", "mode", "instructions", "deleted_at")
+)
 _NAME_SOURCES: Mapping[str, NameSource] = {
     "default": "default",
     "question": "question",

@@ -27,6 +27,11 @@ def clean_text(text: str) -> str:
     return " ".join(_UNSEEN.sub("", _SPACE.sub(" ", text)).split())
 
 
+def is_visible(text: str) -> bool:
+    """Tell whether there is anything to see in a text."""
+    return bool(_VISIBLE.search(text))
+
+
 def name_from_question(question: str, default: str = DEFAULT_NAME) -> str:
     """Name a chat after its first question, at most 30 characters with the three dots.
 
@@ -34,7 +39,7 @@ def name_from_question(question: str, default: str = DEFAULT_NAME) -> str:
     A question without anything visible gives `default`.
     """
     text = clean_text(question[:_LOOKED_AT])
-    if not _VISIBLE.search(text):
+    if not is_visible(text):
         return default
     return shorten(text, AUTO_NAME_LIMIT)
 
@@ -54,7 +59,7 @@ def clean_name(name: str, limit: int = USER_NAME_LIMIT) -> str:
     :raises InvalidNameError: nothing visible is left, or more than `limit` characters are.
     """
     cleaned = clean_text(name)
-    if not _VISIBLE.search(cleaned):
+    if not is_visible(cleaned):
         raise InvalidNameError("empty", limit=limit)
     if len(cleaned) > limit:
         raise InvalidNameError("too_long", limit=limit)

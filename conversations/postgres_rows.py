@@ -102,6 +102,7 @@ def to_metadata(row: asyncpg.Record, active_id: str | None) -> ConversationMetad
         pinned=row["pinned"],
         name_source=row["name_source"],
         mode=row["mode"],
+        instructions=from_column(row["instructions"]),
         deleted_at=None if deleted_at is None else from_column(deleted_at),
         extra=from_json(row["extra"]),
     )

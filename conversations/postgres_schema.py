@@ -28,6 +28,7 @@ create table users (
     user_id bigint primary key,
     username text not null default '',
     active text collate "C",  -- the conversation_id of the active chat
+    settings json,            -- the person's own
     extra json                -- keys of an index that we do not know
 );
 
@@ -40,6 +41,7 @@ create table conversations (
     name_source text not null,
     mode text not null,
     pinned boolean not null,
+    instructions text not null default '',
     -- Times are kept as they were given; the columns beside them are for ordering.
     created_at text not null,
     created_time timestamptz not null,

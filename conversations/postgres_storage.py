@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 from .errors import StorageClosedError, StorageError
@@ -13,6 +13,7 @@ from .models import (
     Conversation,
     ConversationMessage,
     ConversationMetadata,
+    Footprint,
     NameSource,
     SearchType,
     UserIndex,
@@ -239,6 +240,26 @@ class PostgresStorage:
         if self._closed:
             raise StorageClosedError("the storage is closed")
         return 0
+
+    async def set_instructions(
+        self, user_id: int, conversation_id: str, instructions: str
+    ) -> bool:
+        return await self._write(
+            user_id, lambda user: user.set_instructions(conversation_id, instructions)
+        )
+
+    async def read_settings(self, user_id: int) -> dict[str, Any]:
+        return await self._read(user_id, UserVerbs.read_settings)
+
+    async def update_settings(self, user_id: int, changes: Mapping[str, Any]) -> None:
+        sets = any(value is not None for value in changes.values())
+        await self._write(user_id, lambda user: user.update_settings(changes), create_user=sets)
+
+    async def measure(self, user_id: int) -> Footprint:
+        return await self._read(user_id, UserVerbs.measure)
+
+    async def erase(self, user_id: int) -> Footprint:
+        return await self._write(user_id, UserVerbs.erase)
 
     async def _read(
         self, user_id: int, verb: Callable[[UserVerbs], Awaitable[_Result]]

@@ -7,11 +7,18 @@ that began with `lock`: nobody else writes to that user until then.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import StorageError
-from .models import Conversation, ConversationMessage, NameSource, SearchType, parse_time
-from .postgres_rows import MessageRow, to_column, to_json, to_row
+from .models import (
+    Conversation,
+    ConversationMessage,
+    Footprint,
+    NameSource,
+    SearchType,
+    parse_time,
+)
+from .postgres_rows import MessageRow, from_json, to_column, to_json, to_row
 from .storage import is_valid_id
 
 if TYPE_CHECKING:
@@ -39,7 +46,8 @@ class UserRows:
     async def index(self) -> list[asyncpg.Record]:
         """Give the user with each living chat; one row without a chat where there is none."""
         return await self._connection.fetch(
-            "select u.username as index_username, u.active, u.extra as index_extra, c.*"
+            "select u.username as index_username, u.active, u.settings,"
+            " u.extra as index_extra, c.*"
             " from users u left join conversations c"
             " on c.user_id = u.user_id and c.deleted_at is null where u.user_id = $1",
             self.user_id,
@@ -101,6 +109,43 @@ class UserRows:
         await self._connection.execute(
             "update conversations set mode = $2 where chat = $1", chat, to_column(mode)
         )
+
+    async def set_instructions(self, chat: int, instructions: str) -> None:
+        await self._connection.execute(
+            "update conversations set instructions = $2 where chat = $1",
+            chat,
+            to_column(instructions),
+        )
+
+    async def settings(self) -> dict[str, Any]:
+        return from_json(
+            await self._connection.fetchval(
+                "select settings from users where user_id = $1", self.user_id
+            )
+        )
+
+    async def set_settings(self, settings: dict[str, Any]) -> None:
+        await self._connection.execute(
+            "update users set settings = $2 where user_id = $1", self.user_id, to_json(settings)
+        )
+
+    async def measure(self) -> Footprint:
+        """Count what is stored; the size is that of texts, facts and files."""
+        row = await self._connection.fetchrow(
+            "select count(*) filter (where deleted_at is null) as chats,"
+            " count(deleted_at) as deleted_chats, coalesce(sum(message_count), 0) as messages,"
+            " (select count(*) from files where user_id = $1) as files,"
+            " (select coalesce(sum(octet_length(m.text) + octet_length(m.facts::text)), 0)"
+            " from messages m join conversations c using (chat) where c.user_id = $1)"
+            " + (select coalesce(sum(octet_length(data)), 0) from files where user_id = $1)"
+            " as size from conversations where user_id = $1",
+            self.user_id,
+        )
+        return Footprint(**{key: int(value) for key, value in row.items()} if row else {})
+
+    async def erase(self) -> None:
+        """Remove the user, and with it all that refers to it."""
+        await self._connection.execute("delete from users where user_id = $1", self.user_id)
 
     async def set_pinned(self, chat: int, *, pinned: bool) -> None:
         await self._connection.execute(
@@ -165,12 +210,12 @@ class UserRows:
         [row] = await self._connection.fetch(
             "insert into conversations as old (user_id, conversation_id, username, name,"
             " name_source, mode, pinned, created_at, created_time, updated_at, updated_time,"
-            " extra, chat_extra, total_tokens, message_count, revision)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)"
+            " extra, chat_extra, total_tokens, message_count, revision, instructions)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16)"
             " on conflict (user_id, conversation_id) do update set (username, name, name_source,"
             " mode, pinned, created_at, created_time, updated_at, updated_time, extra, chat_extra,"
-            " total_tokens, message_count, revision) = ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
-            " $13, $14, $15, old.revision + $15) returning *",
+            " total_tokens, message_count, revision, instructions) = ($3, $4, $5, $6, $7, $8, $9,"
+            " $10, $11, $12, $13, $14, $15, old.revision + $15, $16) returning *",
             self.user_id,
             metadata.conversation_id,
             to_column(metadata.username),
@@ -186,6 +231,7 @@ class UserRows:
             to_json(conversation.extra),
             tokens,
             count,
+            to_column(metadata.instructions),
         )
         return row
 

@@ -7,14 +7,15 @@ of one user are serial over all machines. Users do not wait for each other, nor 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import StorageError
 from .models import (
     Conversation,
     ConversationMessage,
     ConversationMetadata,
+    Footprint,
     NameSource,
     SearchType,
     UserIndex,
@@ -63,6 +64,7 @@ class UserVerbs:
             username=from_column(found[0]["index_username"]),
             last_active_conversation_id=active.conversation_id if active else None,
             conversations=chats,
+            settings=from_json(found[0]["settings"]),
             extra=from_json(found[0]["index_extra"]),
         )
 
@@ -177,6 +179,28 @@ class UserVerbs:
         await self._rows.set_mode(chat["chat"], mode)
         return True
 
+    async def set_instructions(self, conversation_id: str, instructions: str) -> bool:
+        chat = await self._rows.find(conversation_id)
+        if chat is None:
+            return False
+        await self._rows.set_instructions(chat["chat"], instructions)
+        return True
+
+    async def read_settings(self) -> dict[str, Any]:
+        return await self._rows.settings()
+
+    async def update_settings(self, changes: Mapping[str, Any]) -> None:
+        settings = {**await self._rows.settings(), **changes}
+        await self._rows.set_settings({k: v for k, v in settings.items() if v is not None})
+
+    async def measure(self) -> Footprint:
+        return await self._rows.measure()
+
+    async def erase(self) -> Footprint:
+        footprint = await self._rows.measure()
+        await self._rows.erase()
+        return footprint
+
     async def pin(self, conversation_id: str, *, pinned: bool) -> bool:
         chat = await self._rows.find(conversation_id)
         if chat is None:
@@ -290,8 +314,9 @@ class UserVerbs:
 
 
 def _is_untouched(chat: asyncpg.Record) -> bool:
-    """Tell a chat that is empty, and that nobody named or pinned."""
-    return not (chat["message_count"] or chat["pinned"]) and chat["name_source"] == "default"
+    """Tell a chat that is empty, and that nobody named, pinned or instructed."""
+    touched = chat["message_count"] or chat["pinned"] or chat["instructions"]
+    return not touched and chat["name_source"] == "default"
 
 
 def _is_as_created(chat: asyncpg.Record, metadata: ConversationMetadata) -> bool:

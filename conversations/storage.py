@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 from .models import (
     Conversation,
     ConversationMessage,
     ConversationMetadata,
+    Footprint,
     NameSource,
     SearchType,
     UserIndex,
@@ -186,3 +187,26 @@ class ConversationStorage(Protocol):
 
     async def take_damage(self, user_id: int) -> int:
         """Give `damaged_untold` of the index and set it to zero."""
+
+    async def set_instructions(
+        self, user_id: int, conversation_id: str, instructions: str
+    ) -> bool: ...
+
+    async def read_settings(self, user_id: int) -> dict[str, Any]:
+        """Give the `settings` of the index, and be quick: every update of a user asks for them."""
+
+    async def update_settings(self, user_id: int, changes: Mapping[str, Any]) -> None:
+        """Set keys of the settings, None removes one; the others stay, also unknown ones.
+
+        Nothing is created for an unknown user where nothing is set.
+        """
+
+    async def measure(self, user_id: int) -> Footprint:
+        """Tell how much is stored of a user."""
+
+    async def erase(self, user_id: int) -> Footprint:
+        """Remove everything of a user for good: chats, trash, files, settings, damaged copies.
+
+        Gives what was there. From then on the user is an unknown one, whatever a crash cuts off;
+        what it leaves on the disk is removed when the storage is opened, or asked again.
+        """

@@ -6,6 +6,7 @@ add                   chat files, folder synced, index; on an error the chats ar
 create                chat file, folder synced, index; without the last the chat is removed again
 activate              index alone
 delete, restore       one rename, both folders synced, index; the file says what the index will
+erase                 one rename of the whole folder, both folders synced, then it is removed
 ====================  =======================================================================
 
 Everything here blocks, and one thread at a time may use an instance. After an exception the
@@ -17,19 +18,22 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from .chat_file import ChatFile, find_chats, read_last, read_metadata
 from .durable import make_folder, move_file, replace_file, sweep_temporary, sync_folder
+from .erasing import erase_folder, measure_folder
 from .folder_state import TRASH, FolderState
 from .interrupted import activate_restored
 from .models import (
     Conversation,
     ConversationMessage,
     ConversationMetadata,
+    Footprint,
     NameSource,
     SearchType,
     UserIndex,
@@ -321,6 +325,47 @@ class UserFolder:
     def take_damage(self) -> int:
         return self._state.take_damage()
 
+    def set_instructions(self, conversation_id: str, instructions: str) -> bool:
+        chat = self._state.chat(conversation_id)
+        if chat is None:
+            return False
+        chat.metadata.instructions = instructions
+        self._commit(chat)
+        return True
+
+    def read_settings(self) -> dict[str, Any]:
+        return copy.deepcopy(self._state.index.settings)
+
+    def update_settings(self, changes: Mapping[str, Any]) -> None:
+        state = self._state
+        merged = state.index.settings | copy.deepcopy(dict(changes))
+        state.index.settings = {key: merged[key] for key in merged if merged[key] is not None}
+        if state.index.settings or state.has_index():
+            make_folder(state.path)
+            state.write_index()
+
+    def measure(self) -> Footprint:
+        self._state.refresh()
+        living = [entry.metadata.message_count for entry in self._state.entries.values()]
+        deleted = [metadata.message_count for _, metadata in self._trashed()]
+        return Footprint(
+            chats=len(living),
+            deleted_chats=len(deleted),
+            messages=sum(living) + sum(deleted),
+            files=sum(1 for _ in self._files.glob("[!.]*")),
+            size=measure_folder(self._state.path),
+        )
+
+    def erase(self) -> Footprint:
+        try:
+            footprint = self.measure()
+        except OSError as error:
+            logger.warning("%s goes without being counted: %s", self._state.path, error)
+            footprint = Footprint()
+        erase_folder(self._state.path)
+        self._state = FolderState(self._state.path, self._state.user_id)  # no text stays in memory
+        return footprint
+
     def _in_trash(self, conversation_id: str) -> Path:
         return self._trash / f"{conversation_id}.json"
 
@@ -343,12 +388,14 @@ class UserFolder:
         :raises FileExistsError: another one has its id.
         """
         conversation_id = chat.metadata.conversation_id
+        if not is_valid_id(conversation_id):
+            raise FileExistsError("no chat may have this id")
         stored, _ = self._find(conversation_id, include_deleted=True)
         if stored is not None and stored.body == chat.body:
             return True
         paths = (self._state.file(conversation_id), self._in_trash(conversation_id))
-        if not is_valid_id(conversation_id) or any(path.exists() for path in paths):
-            raise FileExistsError(f"{conversation_id} exists, or is no id")
+        if any(path.exists() for path in paths):
+            raise FileExistsError(f"{conversation_id} exists")
         return False
 
     def _path_of(self, metadata: ConversationMetadata) -> Path:
@@ -403,15 +450,22 @@ class UserFolder:
             return
         for conversation_id, _ in found:
             path = self._in_trash(conversation_id)
-            metadata = read_metadata(
-                path, user_id=self._state.user_id, conversation_id=conversation_id
-            )
-            if metadata is None or not metadata.name:
-                chat = self._state.parse(conversation_id, path.read_bytes())
-                metadata = chat.metadata if chat else None
+            try:
+                metadata = self._deleted(path)
+            except OSError as error:  # one chat that cannot be read must not hide the others
+                logger.error("%s cannot be read: %s", path, error)  # noqa: TRY400
+                continue
             if metadata is not None:
-                metadata.deleted_at = metadata.deleted_at or _time_of(path)
                 yield path, metadata
+
+    def _deleted(self, path: Path) -> ConversationMetadata | None:
+        metadata = read_metadata(path, user_id=self._state.user_id, conversation_id=path.stem)
+        if metadata is None or not metadata.name:
+            chat = self._state.parse(path.stem, path.read_bytes())
+            metadata = chat.metadata if chat else None
+        if metadata is not None:
+            metadata.deleted_at = metadata.deleted_at or _time_of(path)
+        return metadata
 
 
 def _time_of(path: Path) -> str:

@@ -17,6 +17,7 @@ from aiogram.exceptions import TelegramBadRequest, TelegramNotFound
 from aiogram.methods import (
     AnswerCallbackQuery,
     DeleteMessage,
+    DeleteMyCommands,
     EditMessageText,
     GetFile,
     GetMe,
@@ -27,6 +28,7 @@ from aiogram.methods import (
     SendMessageDraft,
     SendRichMessage,
     SetMessageReaction,
+    SetMyCommands,
     TelegramMethod,
 )
 from aiogram.types import (
@@ -135,6 +137,8 @@ class FakeTelegram(BaseSession):
                 return File(file_id=file_id, file_unique_id=file_id, file_path=file_id)
             case (
                 AnswerCallbackQuery()
+                | DeleteMyCommands()
+                | SetMyCommands()
                 | SendChatAction()
                 | SendMessageDraft()
                 | SetMessageReaction()

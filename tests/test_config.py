@@ -59,6 +59,9 @@ def test_dotenv_is_read_and_the_environment_wins(
         ("PLAYGROUND_PORT", "70000", "PLAYGROUND_PORT takes a port number, 0-65535;"
          " 0 takes any free one"),
         ("TELEGRAM_API_URL", "ftp://x", "TELEGRAM_API_URL takes the http(s) address"),
+        ("ALLOWED_USER_IDS", "12, anna", "ALLOWED_USER_IDS takes numbers of Telegram users"),
+        ("LIMIT_CHATS", "-1", "LIMIT_CHATS takes how many chats a person may have; 0: any"),
+        ("LIMIT_BYTES", "5 MB", "LIMIT_BYTES takes how many bytes"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL takes DEBUG, INFO, WARNING or ERROR"),
     ],
 )  # fmt: skip
@@ -83,6 +86,15 @@ def test_a_webhook_needs_a_secret_that_nobody_guesses(monkeypatch: pytest.Monkey
             load_settings()
     monkeypatch.setenv("WEBHOOK_SECRET", "s" * 32)
     assert "sss" not in repr(load_settings())
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("", set()), ("12", {12}), ("12,-100", {12, -100}), (" 12 , 13 14,", {12, 13, 14})],
+)
+def test_users_are_a_list(monkeypatch: pytest.MonkeyPatch, given: str, read: set[int]) -> None:
+    monkeypatch.setenv("ALLOWED_USER_IDS", given)
+    assert load_settings().allowed_user_ids == read
 
 
 def test_all_wrong_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

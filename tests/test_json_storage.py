@@ -483,11 +483,15 @@ VERBS: dict[str, Verb] = {
     "restore an empty one": lambda s: s.restore(11, "empty", activate=True),
     "purge": lambda s: s.purge(USER),
     "damage told": lambda s: s.take_damage(10),
+    "instruct": lambda s: s.set_instructions(USER, "b", "Be brief."),
+    "settings": lambda s: s.update_settings(USER, {"language": "ru"}),
+    "settings first": lambda s: s.update_settings(7, {"language": "ru"}),
+    "erase": lambda s: s.erase(11),
 }
 
 
 async def prepare(root: Path) -> None:
-    """Four users with chats, one of them with something in every place."""
+    """Five users with chats, one of them with something in every place."""
     async with opened(root) as storage:
         for number, chat in enumerate(("deleted", "b", "a")):
             await storage.create(new_chat(chat, minute=number, username="anna"))
@@ -507,6 +511,11 @@ async def prepare(root: Path) -> None:
         await storage.create(new_chat("a", user_id=10))
         (root / "user_10" / "index.json").write_bytes(b"{")
         await storage.read_index(10)
+        await storage.create(new_chat("a", user_id=11))
+        await storage.append(11, "a", question("canary"), updated_at=LATER)
+        await storage.create(new_chat("b", user_id=11))
+        await storage.delete(11, "a", deleted_at=LATER, successor=successor())
+        await storage.keep_file(11, "answer.md", b"canary")
 
 
 OTHER_USERS = {
@@ -517,6 +526,8 @@ OTHER_USERS = {
     "restore for a stand-in": 9,
     "restore an empty one": 11,
     "damage told": 10,
+    "settings first": 7,
+    "erase": 11,
 }
 
 
@@ -538,6 +549,7 @@ async def seen_after_restart(root: Path, name: str) -> Any:
     async with opened(root) as storage:
         seen = await state(storage, name)
     assert list(root.rglob("*.tmp")) == []
+    assert list(root.glob(".erased/*")) == []
     return seen
 
 
@@ -827,12 +839,100 @@ async def test_what_is_acknowledged_is_synced(
         for user_id, deleted_at in ((USER, None), (11, None), (12, LATER)):
             await adding(user_id, deleted_at)(storage)
             assert unsynced == set()
-        for name in ("append", "append to the trash", "replace", "rename", "pin", "activate"):
+        for name in (
+            "append", "append to the trash", "replace", "rename", "pin", "activate", "instruct",
+        ):  # fmt: skip
             assert await VERBS[name](storage)
+            assert unsynced == set()
+        for name in ("settings", "settings first"):
+            await VERBS[name](storage)
             assert unsynced == set()
         for name in ("restore", "delete", "delete another", "purge"):
             assert await VERBS[name](storage)
             assert unsynced == set()
+
+
+async def test_an_erased_folder_has_lost_its_name_for_good_before_it_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    fsync, rmtree = os.fsync, shutil.rmtree
+
+    def noting_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+
+    def noting_rmtree(path: Any) -> None:
+        assert not (tmp_path / f"user_{USER}").exists()
+        assert {".erased", tmp_path.name} <= set(synced)
+        rmtree(path)
+        synced.clear()
+
+    async with opened(tmp_path) as storage:
+        await storage.create(new_chat("a"))
+        monkeypatch.setattr(os, "fsync", noting_fsync)
+        monkeypatch.setattr(shutil, "rmtree", noting_rmtree)
+        await storage.erase(USER)
+    assert synced == [".erased"]
+
+
+async def test_what_could_not_be_removed_goes_when_it_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rmtree = shutil.rmtree
+
+    def fail(path: Any) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    async with opened(tmp_path) as storage:
+        await storage.create(new_chat("a"))
+        monkeypatch.setattr(shutil, "rmtree", fail)
+        with pytest.raises(StorageError, match="broken"):
+            await storage.erase(USER)
+        assert (await storage.read_index(USER)).conversations == []
+        await storage.create(new_chat("b"))
+        with pytest.raises(StorageError, match="broken"):
+            await storage.erase(USER)
+        assert len(list((tmp_path / ".erased").iterdir())) == 2
+        monkeypatch.setattr(shutil, "rmtree", rmtree)
+        await storage.erase(USER)
+        assert list((tmp_path / ".erased").iterdir()) == []
+
+
+async def test_reading_settings_reads_no_file_of_a_folder_that_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as storage:
+        await storage.create(new_chat("a"))
+        await storage.update_settings(USER, {"language": "ru"})
+
+        def refuse(*args: object, **options: object) -> None:
+            raise AssertionError("nothing is read")
+
+        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr(Path, "read_bytes", refuse)
+        monkeypatch.setattr(os, "scandir", refuse)
+        assert await storage.read_settings(USER) == {"language": "ru"}
+
+
+async def test_settings_of_an_edited_index(tmp_path: Path) -> None:
+    path = tmp_path / f"user_{USER}" / "index.json"
+    path.parent.mkdir(parents=True)
+    async with opened(tmp_path) as storage:
+        for wrong in ('"ru"', "[1]", "null", "7"):
+            path.write_text(f'{{"settings": {wrong}, "mine": 1, "conversations": []}}')
+            assert await storage.read_settings(USER) == {}
+            await storage.create(new_chat(f"c{len(wrong)}"))
+            assert json.loads(path.read_text())["settings"] == json.loads(wrong), (
+                "not ours to drop"
+            )
+        path.write_text('{"settings": {"language": 5, "x": [1]}, "conversations": []}')
+        await storage.update_settings(USER, {"formatting": "plain"})
+        assert json.loads(path.read_text())["settings"] == {
+            "language": 5,
+            "x": [1],
+            "formatting": "plain",
+        }
 
 
 # One owner

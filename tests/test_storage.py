@@ -13,6 +13,7 @@ from conversations import (
     Conversation,
     ConversationMetadata,
     ConversationStorage,
+    Footprint,
     StorageClosedError,
     StorageError,
     UserIndex,
@@ -545,6 +546,7 @@ VERBS: dict[str, tuple[Verb, object]] = {
         False,
     ),
     "rename": (lambda storage, chat: storage.rename(USER, chat, "x", "user"), False),
+    "set_instructions": (lambda storage, chat: storage.set_instructions(USER, chat, "x"), False),
     "pin": (lambda storage, chat: storage.pin(USER, chat, pinned=True), False),
     "activate": (lambda storage, chat: storage.activate(USER, chat), False),
     "delete": (lambda storage, chat: delete(storage, chat), False),
@@ -609,6 +611,150 @@ async def test_rename_and_pin(storage: ConversationStorage) -> None:
     assert await storage.pin(USER, "a", pinned=False) is True
     [metadata] = (await storage.read_index(USER)).conversations
     assert metadata.pinned is False
+
+
+class TestInstructions:
+    async def test_they_are_of_one_chat_and_can_be_removed(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("a"))
+        await storage.create(new_chat("b"))
+        assert await storage.set_instructions(USER, "a", "Отвечай\nкратко. \ud800") is True
+        assert {chat.conversation_id: chat.instructions for chat in await index(storage)} == {
+            "a": "Отвечай\nкратко. \ud800",
+            "b": "",
+        }
+        loaded = await storage.load(USER, "a")
+        assert loaded is not None
+        assert loaded.metadata.instructions == "Отвечай\nкратко. \ud800"
+        assert loaded.metadata.updated_at == "2026-05-01T10:00:00+00:00"
+        assert await storage.set_instructions(USER, "a", "") is True
+        assert {chat.instructions for chat in await index(storage)} == {""}
+
+    async def test_they_stay_with_their_chat(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        await storage.set_instructions(USER, "a", "Be brief.")
+        await add(storage, "a", "one", 1)
+        await storage.rename(USER, "a", "Plans", "user")
+        await delete(storage, "a")
+        assert await storage.set_instructions(USER, "a", "x") is False, "it is in the trash"
+        assert await storage.restore(USER, "a", activate=True)
+        [chat] = await index(storage)
+        assert (chat.conversation_id, chat.instructions) == ("a", "Be brief.")
+
+    async def test_a_chat_that_has_some_is_not_taken_for_an_empty_one(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("a"))
+        await delete(storage, "a")
+        await storage.set_instructions(USER, "after-a", "Be brief.")
+        assert await storage.create(new_chat("b"), unless_active="empty") == "b"
+        await storage.activate(USER, "after-a")
+        await storage.restore(USER, "a", activate=True)
+        assert await ids(storage) == {"a", "b", "after-a"}
+
+
+class TestSettings:
+    async def test_what_is_set_stays_until_it_is_removed(
+        self, storage: ConversationStorage
+    ) -> None:
+        assert await storage.read_settings(USER) == {}
+        await storage.update_settings(USER, {"language": "ru", "later": {"colours": ["синий"]}})
+        await storage.update_settings(USER, {"language": "en", "formatting": "plain"})
+        kept = {"language": "en", "formatting": "plain", "later": {"colours": ["синий"]}}
+        assert await storage.read_settings(USER) == kept
+        assert (await storage.read_index(USER)).settings == kept
+        await storage.update_settings(USER, {"language": None, "never": None, "later": None})
+        assert await storage.read_settings(USER) == {"formatting": "plain"}
+
+    async def test_chats_and_settings_do_not_disturb_each_other(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.update_settings(USER, {"language": "ru"})
+        assert await ids(storage) == set()
+        await storage.create(new_chat("a", username="anna"))
+        await add(storage, "a", "one", 1)
+        await storage.update_settings(USER, {"formatting": "plain"})
+        assert await active(storage) == "a"
+        assert (await storage.read_index(USER)).username == "anna"
+        await delete(storage, "a")
+        assert await storage.read_settings(USER) == {"language": "ru", "formatting": "plain"}
+        assert await storage.read_settings(2) == {}
+
+    async def test_asking_and_removing_create_nothing(
+        self, storage: ConversationStorage, tmp_path: Path
+    ) -> None:
+        await storage.read_settings(USER)
+        before = tree(tmp_path)
+        await storage.update_settings(USER, {"language": None})
+        await storage.update_settings(USER, {})
+        assert tree(tmp_path) == before
+
+    async def test_all_changes_at_once_are_all_there(self, storage: ConversationStorage) -> None:
+        changes = [storage.update_settings(USER, {f"key {n}": n}) for n in range(20)]
+        await asyncio.gather(*changes)
+        assert await storage.read_settings(USER) == {f"key {n}": n for n in range(20)}
+
+    async def test_they_belong_to_the_caller(self, storage: ConversationStorage) -> None:
+        given = {"later": ["mine"]}
+        await storage.update_settings(USER, given)
+        given["later"].append("spoilt")
+        for _ in range(2):
+            read = await storage.read_settings(USER)
+            assert read == {"later": ["mine"]}
+            read["later"].append("spoilt")
+
+
+class TestErasing:
+    async def test_everything_of_a_user_goes_and_nothing_of_another(
+        self, storage: ConversationStorage, tmp_path: Path
+    ) -> None:
+        other = USER + 1
+        for user_id in (USER, other):
+            for chat in ("a", "b", "c"):
+                await storage.create(new_chat(chat, user_id=user_id, username="anna"))
+                message = question("canary", 1, tokens=5)
+                await storage.append(user_id, chat, message, updated_at=LATER)
+            await delete(storage, "a", user_id=user_id)
+            await storage.keep_file(user_id, "answer.md", b"canary")
+            await storage.update_settings(user_id, {"language": "ru"})
+        before = await storage.measure(USER)
+        assert before == await storage.measure(other)
+        counts = (before.chats, before.deleted_chats, before.messages, before.files)
+        assert counts == (2, 1, 3, 1)
+        assert before.size > 3 * len("canary")
+        assert await storage.erase(USER) == before
+        assert await storage.read_index(USER) == UserIndex(USER)
+        assert await storage.read_trash(USER) == []
+        assert await storage.read_settings(USER) == {}
+        assert await storage.load(USER, "a", include_deleted=True) is None
+        assert await storage.measure(USER) == Footprint()
+        assert await storage.restore(USER, "a", activate=True) is False
+        assert await storage.append(USER, "b", question("x"), updated_at=LATER) is False
+        assert await storage.measure(other) == before
+
+    async def test_what_comes_afterwards_begins_anew(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a", username="anna"))
+        await storage.erase(USER)
+        chat = await storage.append_to_active(new_chat("b"), question("one"), updated_at=LATER)
+        assert chat.conversation_id == "b"
+        assert await ids(storage) == {"b"}
+        assert (await storage.read_index(USER)).username == ""
+        assert (await storage.erase(USER)).messages == 1
+
+    async def test_an_unknown_user_has_nothing_and_nothing_is_created(
+        self, storage: ConversationStorage, tmp_path: Path
+    ) -> None:
+        assert await storage.measure(USER) == Footprint()
+        before = tree(tmp_path)
+        assert await storage.erase(USER) == Footprint()
+        assert tree(tmp_path) == before
+
+    async def test_size_follows_what_is_stored(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        small = await storage.measure(USER)
+        await add(storage, "a", "x" * 10_000, 1)
+        assert (await storage.measure(USER)).size >= small.size + 10_000
 
 
 async def test_all_at_once(storage: ConversationStorage) -> None:

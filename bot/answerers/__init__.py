@@ -6,6 +6,7 @@ from .base import (
     AnswerResult,
     AnswerStream,
     FunctionAnswerer,
+    InstructedAnswerer,
     Mode,
     Namer,
     SimpleAnswerer,
@@ -13,6 +14,7 @@ from .base import (
     Turn,
     Usage,
     as_answerer,
+    takes_instructions,
 )
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "AnswerStream",
     "Answerer",
     "FunctionAnswerer",
+    "InstructedAnswerer",
     "Mode",
     "Namer",
     "SimpleAnswerer",
@@ -28,4 +31,5 @@ __all__ = [
     "Turn",
     "Usage",
     "as_answerer",
+    "takes_instructions",
 ]

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeGuard, runtime_checkable
 
 Mode = Literal["fast", "deep"]
 ErrorKind = Literal[
@@ -99,6 +99,18 @@ class Answerer(Protocol):
     ) -> AbstractAsyncContextManager[AnswerStream]: ...
 
 
+class InstructedAnswerer(Answerer, Protocol):
+    """An answerer that follows instructions of a chat's own; its signature tells that it does.
+
+    They are what a person asked for in this chat: text of at most 2000 characters, empty where
+    there is none. What the operator told the model goes before them.
+    """
+
+    def answer(
+        self, turns: Sequence[Turn], *, mode: Mode, instructions: str = ""
+    ) -> AbstractAsyncContextManager[AnswerStream]: ...
+
+
 SimpleAnswerer = Callable[[Sequence[Turn]], Awaitable[str] | AsyncIterator[str]]
 
 
@@ -128,7 +140,7 @@ class FunctionAnswerer:
 
     def __init__(self, function: SimpleAnswerer) -> None:
         self.name = getattr(function, "__name__", type(function).__name__)
-        self._function = function
+        self._function: Callable[..., Awaitable[str] | AsyncIterator[str]] = function
 
     @asynccontextmanager
     async def answer(
@@ -140,8 +152,8 @@ class FunctionAnswerer:
         async with aclosing(self._deltas(turns)) as deltas:
             yield TextStream(deltas)
 
-    async def _deltas(self, turns: Sequence[Turn]) -> AsyncGenerator[str, None]:
-        answer = self._function(turns)
+    async def _deltas(self, turns: Sequence[Turn], **options: str) -> AsyncGenerator[str, None]:
+        answer = self._function(turns, **options)
         if inspect.isawaitable(answer):
             yield await answer
             return
@@ -149,5 +161,35 @@ class FunctionAnswerer:
             yield delta
 
 
+class InstructedFunctionAnswerer(FunctionAnswerer):
+    """Makes one of a function that has a keyword `instructions` besides."""
+
+    @asynccontextmanager
+    async def answer(
+        self,
+        turns: Sequence[Turn],
+        *,
+        mode: Mode,  # noqa: ARG002 - a function has but one
+        instructions: str = "",
+    ) -> AsyncIterator[AnswerStream]:
+        async with aclosing(self._deltas(turns, instructions=instructions)) as deltas:
+            yield TextStream(deltas)
+
+
 def as_answerer(answerer: Answerer | SimpleAnswerer) -> Answerer:
-    return answerer if isinstance(answerer, Answerer) else FunctionAnswerer(answerer)
+    if isinstance(answerer, Answerer):
+        return answerer
+    instructed = _has_keyword(answerer, "instructions")
+    return InstructedFunctionAnswerer(answerer) if instructed else FunctionAnswerer(answerer)
+
+
+def takes_instructions(answerer: Answerer) -> TypeGuard[InstructedAnswerer]:
+    """Tell whether an answerer can be given a chat's own instructions."""
+    return _has_keyword(answerer.answer, "instructions")
+
+
+def _has_keyword(function: Callable[..., object], name: str) -> bool:
+    try:
+        return name in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # it is built in, and has no signature to be read
+        return False

@@ -12,7 +12,7 @@ from ..texts import Languages, Texts
 from .base import AnswerStream, Mode, TextStream, Turn
 
 _CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
-_QUOTED = 200  # characters of the chat's first message
+_QUOTED = 200  # characters of the chat's first message, and of its instructions
 _PIECES = re.compile(r"\S+\s*|\s+")
 
 
@@ -33,21 +33,25 @@ class EchoAnswerer:
         turns: Sequence[Turn],
         *,
         mode: Mode,  # noqa: ARG002 - there is nothing to think about
+        instructions: str = "",
     ) -> AsyncIterator[AnswerStream]:
-        async with aclosing(self._words(turns)) as words:
+        async with aclosing(self._words(turns, instructions)) as words:
             yield TextStream(words, model=self.name)
 
-    async def _words(self, turns: Sequence[Turn]) -> AsyncGenerator[str, None]:
+    async def _words(self, turns: Sequence[Turn], instructions: str) -> AsyncGenerator[str, None]:
         question = turns[-1].text
         texts = self._languages.choose("ru" if _CYRILLIC.search(question) else "en")
-        for piece in _PIECES.findall(_compose(turns, texts)):
+        for piece in _PIECES.findall(_compose(turns, instructions, texts)):
             yield piece
 
 
-def _compose(turns: Sequence[Turn], t: Texts) -> str:
+def _compose(turns: Sequence[Turn], instructions: str, t: Texts) -> str:
     context = t("echo-first")
     if len(turns) > 1:
         first = shorten(clean_text(turns[0].text), _QUOTED)
         context = t("echo-context", count=len(turns), first=first)
+    told = []
+    if instructions:
+        told = [t("echo-instructions", text=shorten(clean_text(instructions), _QUOTED))]
     question = f"{t('echo-question')} {turns[-1].text}"
-    return "\n\n".join((question, context, t("echo-nature")))
+    return "\n\n".join((question, context, *told, t("echo-nature")))

@@ -61,8 +61,10 @@ class ModelAnswerer:
         self._sleep = sleep
 
     @asynccontextmanager
-    async def answer(self, turns: Sequence[Turn], *, mode: Mode) -> AsyncIterator[AnswerStream]:
-        async with self._stream(self._request(turns, mode)) as stream:
+    async def answer(
+        self, turns: Sequence[Turn], *, mode: Mode, instructions: str = ""
+    ) -> AsyncIterator[AnswerStream]:
+        async with self._stream(self._request(turns, mode, instructions)) as stream:
             yield stream
 
     async def name_chat(self, question: str, answer: str) -> str:
@@ -90,8 +92,9 @@ class ModelAnswerer:
         finally:
             await stream.close()
 
-    def _request(self, turns: Sequence[Turn], mode: Mode) -> Request:
-        messages = _messages(turns, self._system_prompt)
+    def _request(self, turns: Sequence[Turn], mode: Mode, instructions: str) -> Request:
+        told = (self._system_prompt, _sendable(instructions).strip())
+        messages = _messages(turns, "\n\n".join(text for text in told if text))
         if not messages:
             raise AnswerError("bad_request", "no question in the turns")
         if mode == "fast":

@@ -14,6 +14,7 @@ from ..answerers import Mode
 from ..answering import Answering
 from ..callbacks import ChatAction, ChatButton
 from ..finishing import Question, find_answer
+from ..limits import Quotas
 from ..person import Person
 from ..screens import mode_screen
 from ..show import Press, send
@@ -59,7 +60,12 @@ async def stop_by_button(
 
 
 async def regenerate_active(
-    message: Message, bot: Bot, person: Person, manager: ConversationManager, answering: Answering
+    message: Message,
+    bot: Bot,
+    person: Person,
+    manager: ConversationManager,
+    answering: Answering,
+    quotas: Quotas,
 ) -> None:
     """`/again`: another answer to the last question of the active chat."""
     active = await manager.get_active_conversation_id(person.user_id)
@@ -67,7 +73,8 @@ async def regenerate_active(
     if active is not None:
         thread_id = message.message_thread_id if message.is_topic_message else None
         question = Question(bot, person, active, 0, thread_id, asked_by=message.message_id)
-        refusal = await _answer_last(question, manager, answering, anew=True)
+        key = f"{message.chat.id}:{message.message_id}"
+        refusal = await _answer_last(question, manager, answering, quotas, key, anew=True)
     if refusal:
         await message.answer(refusal, parse_mode=None)
 
@@ -79,6 +86,7 @@ async def answer_again(
     person: Person,
     manager: ConversationManager,
     answering: Answering,
+    quotas: Quotas,
     press: Press,
 ) -> None:
     """Answer a chat's last question: what has no whole answer yet or, if so pressed, anew."""
@@ -87,7 +95,7 @@ async def answer_again(
     asked_by = event.message.message_id if event.message else None
     question = Question(bot, person, callback_data.chat, 0, thread_id, asked_by=asked_by)
     anew = callback_data.action is ChatAction.REGENERATE
-    refusal = await _answer_last(question, manager, answering, anew=anew)
+    refusal = await _answer_last(question, manager, answering, quotas, event.id, anew=anew)
     await press.answer(refusal)
 
 
@@ -117,7 +125,13 @@ async def set_mode(
 
 
 async def _answer_last(
-    place: Question, manager: ConversationManager, answering: Answering, *, anew: bool
+    place: Question,
+    manager: ConversationManager,
+    answering: Answering,
+    quotas: Quotas,
+    key: str,
+    *,
+    anew: bool,
 ) -> str | None:
     """Have the last question of a chat answered, and say so at `place`; else say why not."""
     t, user_id, chat_id = place.person.texts, place.person.user_id, place.conversation_id
@@ -131,6 +145,9 @@ async def _answer_last(
         return t("again-nothing")
     if answer is not None and answer.state is None and not anew:
         return t("already-answered")
+    refused = await quotas.admit(user_id, key)
+    if refused is not None:
+        return refused.text(t)
     again = answer is not None
     wanted = replace(place, message_id=question.message_id, mode=chat.mode, again=again)
     return answering.refusal(answering.submit(wanted), t)

@@ -12,6 +12,7 @@ from ..answering import Answering
 from ..callbacks import ChatAction, ChatButton, MenuAction, MenuButton
 from ..incoming import Receipt
 from ..keyboards import PAGE_SIZE, display_name
+from ..limits import Quotas
 from ..person import Person
 from ..questions import Questions
 from ..screens import SHOWN_MESSAGES, chat_screen, chats_screen, new_screen
@@ -79,6 +80,7 @@ async def start_chat(
     person: Person,
     manager: ConversationManager,
     questions: Questions,
+    quotas: Quotas,
     press: Press | None,
     command: CommandObject | None = None,
     receipt: Receipt | None = None,
@@ -87,8 +89,14 @@ async def start_chat(
     question = command.args if command is not None else None
     if question and isinstance(event, Message):
         if not await questions.is_stored(event, person, receipt):
+            if not await questions.is_admitted(event, person, receipt, new_chat=True):
+                return
             await manager.start_conversation(person.user_id, person.username)
         await questions.ask(event, question, person, receipt)
+        return
+    refusal = await quotas.admit_chat(person.user_id)
+    if refusal is not None:
+        await _tell(event, press, refusal.text(person.texts))
         return
     previous = await manager.get_active_conversation(person.user_id)
     created = await manager.start_conversation(person.user_id, person.username)
@@ -154,7 +162,8 @@ async def show_chat(
         await press.answer(person.texts(toast, name=name) if toast else None)
     messages = await manager.get_messages(person.user_id, conversation_id, SHOWN_MESSAGES)
     seen = await answering.count_seen(chat) if answering is not None else None
-    await show(event, chat_screen(person, chat, messages, seen=seen))
+    instructed = answering is not None and answering.takes_instructions
+    await show(event, chat_screen(person, chat, messages, seen=seen, instructed=instructed))
 
 
 async def tell_gone(
@@ -182,6 +191,13 @@ async def find_or_tell(
     if chat is None:
         await tell_gone(event, conversation_id, person, manager, press)
     return chat
+
+
+async def _tell(event: Message | CallbackQuery, press: Press | None, text: str) -> None:
+    if press is not None:
+        await press.answer(text, alert=True)
+    elif isinstance(event, Message):
+        await event.answer(text, parse_mode=None)
 
 
 async def _latest_other(

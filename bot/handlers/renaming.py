@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiogram import Bot, F, Router
 from aiogram.filters import Command, CommandObject
-from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
+from aiogram.types import CallbackQuery, Message
 
 from conversations import ConversationManager, ConversationMetadata, InvalidNameError
 
 from ..callbacks import ChatAction, ChatButton
 from ..keyboards import display_name
 from ..person import Person
+from ..prompts import ReplyTo
 from ..screens import notice_screen, rename_refusal, rename_screen, rename_text_only
 from ..show import Press, delete_quietly, send, show
 from .chats import find_or_tell
@@ -20,23 +19,12 @@ from .chats import find_or_tell
 
 def create_renaming_router() -> Router:
     router = Router(name="conversations.renaming")
-    router.message.register(take_name, is_reply_to_prompt)
+    router.message.register(take_name, ReplyTo(ChatButton, ChatAction.CANCEL_RENAME))
     router.message.register(rename_active, Command("rename", ignore_case=True))
     press = router.callback_query.register
     press(ask_name, ChatButton.filter(F.action == ChatAction.RENAME))
     press(cancel, ChatButton.filter(F.action == ChatAction.CANCEL_RENAME))
     return router
-
-
-async def is_reply_to_prompt(message: Message, bot: Bot) -> bool | dict[str, Any]:
-    """Recognise an answer to our question by the cancel button on it; commands are not names."""
-    asked = message.reply_to_message
-    if asked is None or asked.from_user is None or asked.from_user.id != bot.id:
-        return False
-    if message.text is not None and message.text.startswith("/"):
-        return False
-    button = _prompt_button(asked.reply_markup)
-    return {"callback_data": button} if button is not None else False
 
 
 async def ask_name(
@@ -127,15 +115,3 @@ async def _rename(
     notice = person.texts("rename-done", name=display_name(renamed, person.texts))
     await send(message, notice_screen(person, notice, renamed))
     return True
-
-
-def _prompt_button(markup: InlineKeyboardMarkup | None) -> ChatButton | None:
-    for row in markup.inline_keyboard if markup else []:
-        for button in row:
-            try:
-                data = ChatButton.unpack(button.callback_data or "")
-            except (TypeError, ValueError):
-                continue
-            if data.action is ChatAction.CANCEL_RENAME:
-                return data
-    return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from aiogram import Router
+from aiogram import Bot, Router
 from aiogram.filters import Command, CommandStart
 from aiogram.types import Message
 
 from conversations import ConversationManager
 
+from ..commands import show_commands_to
 from ..person import Person
 
 
@@ -18,8 +19,12 @@ def create_starting_router() -> Router:
     return router
 
 
-async def welcome(message: Message, person: Person, manager: ConversationManager) -> None:
+async def welcome(
+    message: Message, bot: Bot, person: Person, manager: ConversationManager
+) -> None:
     await message.answer(person.texts("welcome", days=manager.trash_kept.days), parse_mode=None)
+    if person.preferences.language is not None:  # what it lists may be older than the bot
+        await show_commands_to(bot, person)
 
 
 async def help_(message: Message, person: Person) -> None:

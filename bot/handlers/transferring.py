@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiogram import Bot, F, Router
 from aiogram.enums import ChatAction as Doing
 from aiogram.filters import Command
@@ -15,6 +13,7 @@ from conversations import ConversationManager, ImportRefusedError
 from ..callbacks import TransferAction, TransferButton
 from ..incoming import Receipt
 from ..person import Person
+from ..prompts import ReplyTo
 from ..show import Press, delete_quietly, send, show
 from ..transferring import (
     FORMATS,
@@ -25,7 +24,6 @@ from ..transferring import (
     downloaded,
     export_screen,
     import_screen,
-    is_prompt,
     labels_of,
     refusal_text,
     report_text,
@@ -40,7 +38,9 @@ def create_transferring_router(*, exclusive: bool) -> Router:
     """`exclusive`: every file of a fitting kind is for us; else only where we asked for one."""
     router = Router(name="conversations.transferring")
     router.message.register(show_exports, Command("export", ignore_case=True))
-    router.message.register(take_file, _is_asked_for)
+    asked_for = ReplyTo(TransferButton, TransferAction.CANCEL_IMPORT)
+    router.message.register(take_file, _is_document, asked_for)
+    router.message.register(take_file, _is_document, _is_called_import)
     router.message.register(ask_file, Command("import", ignore_case=True))
     if exclusive:
         router.message.register(take_file, _is_fitting)
@@ -52,17 +52,12 @@ def create_transferring_router(*, exclusive: bool) -> Router:
     return router
 
 
-async def _is_asked_for(message: Message, bot: Bot) -> bool | dict[str, Any]:
-    """Recognise a file that has `/import` as its caption, or that answers our question for one."""
-    if message.document is None:
-        return False
-    if (message.caption or "").split("@")[0].strip().lower() == "/import":
-        return True
-    asked = message.reply_to_message
-    if asked is None or asked.from_user is None or asked.from_user.id != bot.id:
-        return False
-    button = is_prompt(asked.reply_markup)
-    return {"callback_data": button} if button is not None else False
+async def _is_document(message: Message) -> bool:
+    return message.document is not None
+
+
+async def _is_called_import(message: Message) -> bool:
+    return (message.caption or "").split("@")[0].strip().lower() == "/import"
 
 
 async def _is_fitting(message: Message) -> bool:

@@ -13,6 +13,9 @@ command-trash = Deleted chats
 command-again = Answer the last question anew
 command-mode = Fast or deep answers
 command-stop = Stop the answer
+command-instructions = Instructions for this chat
+command-settings = Settings
+command-forget = Erase all your data
 command-help = What I can do
 
 ## Start and help
@@ -34,6 +37,9 @@ help =
     /stop — stop the answer
     /export — this chat, or all of them, as a file
     /import — chats from a file
+    /instructions — what the model shall know in this chat
+    /settings — language, formatting, names
+    /forget — erase everything that is stored of you
 group-hint = In a group I answer when I am mentioned or replied to.
 
 ## Names
@@ -99,6 +105,8 @@ button-chosen = { $label } ✓
 button-back-to = ‹ back to “{ $name }”
 chat-pinned = Pinned
 chat-unpinned = Unpinned
+chat-instructions = 📝 { $text }
+button-instructions = 📝 Instructions
 
 ## A new chat
 
@@ -147,6 +155,101 @@ trash-emptied =
     { $count ->
         [one] { $count } chat is gone for good
        *[other] { $count } chats are gone for good
+    }
+
+## Settings
+
+settings-title = ⚙️ Settings
+settings-language = 🌐 Language: { $language }
+settings-language-auto = as in Telegram
+language-name = English
+settings-formatting-auto = 🎨 Answers are formatted; tables and formulas come as rich messages.
+settings-formatting-plain = 🎨 Answers come as plain text, just as the model writes them.
+settings-formatting-rich = 🎨 Answers come as rich messages wherever Telegram takes them.
+settings-naming-on = ✏️ The model names a chat after its first answer.
+settings-naming-off = ✏️ A chat keeps the name of its first question.
+settings-saved = Saved
+button-settings = ⚙️ Settings
+button-language-auto = 🌐 Auto
+button-formatting-auto = 🎨 Auto
+button-plain = Plain
+button-rich = Rich
+button-naming = Names by the model
+button-forget = 🧨 Erase my data
+
+## Instructions of a chat
+
+instructions-title = 📝 Instructions for “{ $name }”
+instructions-none = There are none. What you write here, the model is told beforehand in this chat alone: who it shall be, how it shall answer.
+instructions-ask = 📝 What shall the model know in “{ $name }”?
+instructions-hint = Answer this message with the instructions, at most { $limit } characters.
+instructions-done = ✅ “{ $name }” follows your instructions from now on.
+instructions-kept = Nothing has changed in “{ $name }”.
+instructions-removed = Removed
+instructions-none-left = “{ $name }” has no instructions any more.
+instructions-too-long =
+    { $count ->
+        [one] That is { $count } character; instructions may have { $limit }.
+       *[other] That is { $count } characters; instructions may have { $limit }.
+    }
+instructions-text-only = Instructions are text. Please answer with at most { $limit } characters.
+button-instruct = ✏️ Write
+button-instruct-anew = ✏️ Change
+button-instruct-remove = 🗑 Remove
+
+## Deleting all but the pinned
+
+button-sweep = 🧹 Delete all ({ $count })
+button-sweep-unpinned = 🧹 Delete unpinned ({ $count })
+sweep-title =
+    { $count ->
+        [one] 🧹 Delete { $count } chat?
+       *[other] 🧹 Delete { $count } chats?
+    }
+sweep-pinned =
+    { $count ->
+        [one] { $count } pinned chat stays.
+       *[other] { $count } pinned chats stay.
+    }
+sweep-facts =
+    { $days ->
+        [one] What is deleted can be brought back for { $days } day.
+       *[other] What is deleted can be brought back for { $days } days.
+    }
+sweep-changed = Something came or went since you were asked. Delete them all the same?
+sweep-done =
+    { $count ->
+        [one] 🧹 { $count } chat is deleted.
+       *[other] 🧹 { $count } chats are deleted.
+    }
+sweep-undone =
+    { $count ->
+        [one] { $count } chat is back
+       *[other] { $count } chats are back
+    }
+
+## Erasing everything
+
+forget-title = 🧨 Erase everything that is stored of you?
+forget-hint = Your settings go too, and answers that are on their way are given up. What stands in this dialog is kept by Telegram: clear its history there.
+forget-sure = Are you sure? This cannot be undone.
+forget-changed = Something came or went since you were asked.
+forget-done = ✅ Erased for good:
+forget-after = What you write from now on begins anew. What stands in this dialog is kept by Telegram: clear its history there.
+forget-kept = Nothing is erased.
+forget-nothing = Nothing is stored of you.
+button-forget-ask = Erase everything…
+button-forget-erase = Yes, erase everything
+button-forget-keep = No, keep everything
+deleted-chats-count =
+    { $count ->
+        [one] { $count } deleted chat
+       *[other] { $count } deleted chats
+    }
+files-count =
+    { $count ->
+        [one] { $count } file
+       *[other] { $count } files
     }
 
 ## Answers
@@ -201,6 +304,7 @@ failed-protocol = The model gave an answer that cannot be understood. Your quest
 
 echo-nature = I am not a language model, I only repeat. Everything around me is real: your chats, their files, their buttons.
 echo-question = You wrote:
+echo-instructions = This chat has instructions of its own: { $text }
 echo-first = This is the first message that I see in this chat.
 echo-context =
     { $count ->
@@ -210,6 +314,36 @@ echo-context =
 
 ## Refusals
 
+not-allowed = Sorry, this bot is for invited people only. If you should be one of them, tell its owner your number: { $id }
+limit-rate =
+    { $count ->
+        [one] ⏳ You may ask { $count } question a minute. Please try again in { $wait }.
+       *[other] ⏳ You may ask { $count } questions a minute. Please try again in { $wait }.
+    }
+limit-tokens =
+    { $count ->
+        [one] ⏳ Your { $count } token of today is used up. Please try again in { $wait }.
+       *[other] ⏳ Your { $count } tokens of today are used up. Please try again in { $wait }.
+    }
+limit-chats = Chats: { $used } of { $count }. Delete one to start another: /chats
+limit-bytes = Your chats take { $used } MB, and { $limit } MB are allowed. You can go on as soon as you have deleted some for good: /chats and then /trash
+limit-not-saved = This message is not saved.
+limit-saved = Your question is saved.
+wait-seconds =
+    { $count ->
+        [one] { $count } second
+       *[other] { $count } seconds
+    }
+wait-minutes =
+    { $count ->
+        [one] { $count } minute
+       *[other] { $count } minutes
+    }
+wait-hours =
+    { $count ->
+        [one] { $count } hour
+       *[other] { $count } hours
+    }
 text-only = I can read text only so far. Please write it.
 empty-text = There is nothing to read in that. Please write a few words.
 unknown-command = I do not know this command. /help shows what I can do.

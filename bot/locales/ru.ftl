@@ -13,6 +13,9 @@ command-trash = Удалённые чаты
 command-again = Ответить на последний вопрос заново
 command-mode = Быстрые или глубокие ответы
 command-stop = Остановить ответ
+command-instructions = Указания для этого чата
+command-settings = Настройки
+command-forget = Стереть все ваши данные
 command-help = Что я умею
 
 ## Начало и помощь
@@ -37,6 +40,9 @@ help =
     /stop — остановить ответ
     /export — этот чат или все чаты файлом
     /import — чаты из файла
+    /instructions — что модель должна знать в этом чате
+    /settings — язык, оформление, имена
+    /forget — стереть всё, что о вас хранится
 group-hint = В группе я отвечаю, когда меня упоминают или отвечают мне.
 
 ## Имена
@@ -106,6 +112,8 @@ button-chosen = { $label } ✓
 button-back-to = ‹ назад в «{ $name }»
 chat-pinned = Закреплён
 chat-unpinned = Откреплён
+chat-instructions = 📝 { $text }
+button-instructions = 📝 Указания
 
 ## Новый чат
 
@@ -162,6 +170,108 @@ trash-emptied =
        *[other] { $count } чатов удалены навсегда
     }
 
+## Настройки
+
+settings-title = ⚙️ Настройки
+settings-language = 🌐 Язык: { $language }
+settings-language-auto = как в Telegram
+language-name = Русский
+settings-formatting-auto = 🎨 Ответы оформляются; таблицы и формулы приходят особыми сообщениями.
+settings-formatting-plain = 🎨 Ответы приходят простым текстом, как их пишет модель.
+settings-formatting-rich = 🎨 Ответы приходят особыми сообщениями везде, где Telegram их принимает.
+settings-naming-on = ✏️ После первого ответа модель даёт чату имя.
+settings-naming-off = ✏️ Чат называется по первому вопросу.
+settings-saved = Сохранено
+button-settings = ⚙️ Настройки
+button-language-auto = 🌐 Авто
+button-formatting-auto = 🎨 Авто
+button-plain = Простой
+button-rich = Особый
+button-naming = Имена от модели
+button-forget = 🧨 Стереть мои данные
+
+## Указания для чата
+
+instructions-title = 📝 Указания для чата «{ $name }»
+instructions-none = Их пока нет. Всё, что вы здесь напишете, модель будет знать заранее, но только в этом чате: кем ей быть и как отвечать.
+instructions-ask = 📝 Что модель должна знать в чате «{ $name }»?
+instructions-hint = Ответьте на это сообщение указаниями, не длиннее { $limit } символов.
+instructions-done = ✅ Теперь в чате «{ $name }» действуют ваши указания.
+instructions-kept = В чате «{ $name }» ничего не изменилось.
+instructions-removed = Убраны
+instructions-none-left = В чате «{ $name }» больше нет указаний.
+instructions-too-long =
+    { $count ->
+        [one] Здесь { $count } символ, а в указаниях может быть { $limit }.
+        [few] Здесь { $count } символа, а в указаниях может быть { $limit }.
+       *[other] Здесь { $count } символов, а в указаниях может быть { $limit }.
+    }
+instructions-text-only = Указания — это текст. Ответьте сообщением не длиннее { $limit } символов.
+button-instruct = ✏️ Написать
+button-instruct-anew = ✏️ Изменить
+button-instruct-remove = 🗑 Убрать
+
+## Удаление всех, кроме закреплённых
+
+button-sweep = 🧹 Удалить все ({ $count })
+button-sweep-unpinned = 🧹 Удалить незакреплённые ({ $count })
+sweep-title =
+    { $count ->
+        [one] 🧹 Удалить { $count } чат?
+        [few] 🧹 Удалить { $count } чата?
+       *[other] 🧹 Удалить { $count } чатов?
+    }
+sweep-pinned =
+    { $count ->
+        [one] { $count } закреплённый чат останется.
+        [few] { $count } закреплённых чата останутся.
+       *[other] { $count } закреплённых чатов останутся.
+    }
+sweep-facts =
+    { $days ->
+        [one] Удалённое можно вернуть в течение { $days } дня.
+       *[other] Удалённое можно вернуть в течение { $days } дней.
+    }
+sweep-changed = С тех пор что-то появилось или исчезло. Всё равно удалить?
+sweep-done =
+    { $count ->
+        [one] 🧹 Удалён { $count } чат.
+        [few] 🧹 Удалены { $count } чата.
+       *[other] 🧹 Удалено { $count } чатов.
+    }
+sweep-undone =
+    { $count ->
+        [one] Вернулся { $count } чат
+        [few] Вернулись { $count } чата
+       *[other] Вернулось { $count } чатов
+    }
+
+## Стереть всё
+
+forget-title = 🧨 Стереть всё, что о вас хранится?
+forget-hint = Настройки тоже исчезнут, а ответы, которые сейчас готовятся, будут отменены. То, что видно в этом диалоге, хранит Telegram: очистите историю там.
+forget-sure = Вы уверены? Это нельзя отменить.
+forget-changed = С тех пор что-то появилось или исчезло.
+forget-done = ✅ Стёрто навсегда:
+forget-after = Всё, что вы напишете дальше, начнётся заново. То, что видно в этом диалоге, хранит Telegram: очистите историю там.
+forget-kept = Ничего не стёрто.
+forget-nothing = О вас ничего не хранится.
+button-forget-ask = Стереть всё…
+button-forget-erase = Да, стереть всё
+button-forget-keep = Нет, оставить всё
+deleted-chats-count =
+    { $count ->
+        [one] { $count } удалённый чат
+        [few] { $count } удалённых чата
+       *[other] { $count } удалённых чатов
+    }
+files-count =
+    { $count ->
+        [one] { $count } файл
+        [few] { $count } файла
+       *[other] { $count } файлов
+    }
+
 ## Ответы
 
 answer-moved-on = ↩️ В чате «{ $name }»:
@@ -216,6 +326,7 @@ failed-protocol = Ответ модели не удалось понять. Ва
 
 echo-nature = Я не языковая модель, я только повторяю. Всё остальное здесь настоящее: ваши чаты, их файлы и кнопки.
 echo-question = Вы написали:
+echo-instructions = У этого чата есть свои указания: { $text }
 echo-first = Это первое сообщение, которое я вижу в этом чате.
 echo-context =
     { $count ->
@@ -226,6 +337,41 @@ echo-context =
 
 ## Отказы
 
+not-allowed = К сожалению, этот бот только для приглашённых. Если вы среди них, сообщите владельцу свой номер: { $id }
+limit-rate =
+    { $count ->
+        [one] ⏳ В минуту можно задать { $count } вопрос. Попробуйте снова через { $wait }.
+        [few] ⏳ В минуту можно задать { $count } вопроса. Попробуйте снова через { $wait }.
+       *[other] ⏳ В минуту можно задать { $count } вопросов. Попробуйте снова через { $wait }.
+    }
+limit-tokens =
+    { $count ->
+        [one] ⏳ На сегодня ваш { $count } токен исчерпан. Попробуйте снова через { $wait }.
+        [few] ⏳ На сегодня ваши { $count } токена исчерпаны. Попробуйте снова через { $wait }.
+       *[other] ⏳ На сегодня ваши { $count } токенов исчерпаны. Попробуйте снова через { $wait }.
+    }
+limit-chats = Чатов: { $used } из { $count }. Чтобы начать новый, удалите какой-нибудь: /chats
+limit-bytes = Ваши чаты занимают { $used } МБ, а можно { $limit } МБ. Продолжить можно, когда вы удалите что-нибудь навсегда: /chats, потом /trash
+limit-not-saved = Это сообщение не сохранено.
+limit-saved = Ваш вопрос сохранён.
+wait-seconds =
+    { $count ->
+        [one] { $count } секунду
+        [few] { $count } секунды
+       *[other] { $count } секунд
+    }
+wait-minutes =
+    { $count ->
+        [one] { $count } минуту
+        [few] { $count } минуты
+       *[other] { $count } минут
+    }
+wait-hours =
+    { $count ->
+        [one] { $count } час
+        [few] { $count } часа
+       *[other] { $count } часов
+    }
 text-only = Пока я читаю только текст. Напишите, пожалуйста.
 empty-text = Здесь нечего прочесть. Напишите несколько слов.
 unknown-command = Такой команды я не знаю. /help покажет, что я умею.

@@ -26,6 +26,11 @@ def formatted(markdown: str) -> Formatted:
         return Formatted(markdown, [])
 
 
+def unformatted(markdown: str) -> Formatted:
+    """Take Markdown as it is, for those who want to see its marks."""
+    return Formatted(markdown, [])
+
+
 @functools.cache
 def _look() -> RenderConfig:
     """Nothing in front of headings, and marks that are known to everybody."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from .cleaning import clean
 from .counting import MESSAGE_LIMIT, fitting, utf16_length
-from .formatting import formatted
+from .formatting import formatted, unformatted
 from .parts import Part, cut_out
 from .thoughts import without_growing_thoughts
 
@@ -15,7 +15,7 @@ _CUT: Final = "…\n"  # in front of the newest lines when older ones are not sh
 _FENCE: Final = re.compile(r"^[ \t]*(>[ \t>]*)?(`{3,}|~{3,})([^`\n]*)$", re.MULTILINE)
 
 
-def render_draft(markdown: str, limit: int = MESSAGE_LIMIT) -> Part:
+def render_draft(markdown: str, limit: int = MESSAGE_LIMIT, *, plain: bool = False) -> Part:
     """Give one frame of a growing answer: when it is too long, its newest lines behind an "…".
 
     Thoughts at its beginning are not shown, whether they have ended or not. An empty text means
@@ -23,7 +23,7 @@ def render_draft(markdown: str, limit: int = MESSAGE_LIMIT) -> Part:
     """
     text = without_growing_thoughts(markdown)
     tail = _tail(text, limit)  # first, so that a frame costs the same however long the answer is
-    answer = formatted(clean(tail))
+    answer = (unformatted if plain else formatted)(clean(tail))
     if len(tail) == len(text) and utf16_length(answer.text) <= limit:
         return cut_out(answer, 0, len(answer.text))
     start = _newest(answer.text, limit - len(_CUT))

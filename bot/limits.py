@@ -1,0 +1,137 @@
+"""What one person may use, and how somebody is told who wants more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from conversations import ConversationManager, ConversationMetadata
+
+from .metering import MINUTE, Meter
+from .texts import Texts
+from .throttle import Throttle
+
+_TOLD_AGAIN_AFTER = 5.0  # seconds; a flood of messages is no cause for a flood of refusals
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What each person may use; 0 is no limit.
+
+    `messages_per_minute` are questions and requests for another answer, in any 60 seconds.
+    `tokens_per_day` are those that the model read and wrote, by the day of UTC; an answer that
+    has begun is brought to its end. `chats` do not count deleted ones, `stored_bytes` do.
+    """
+
+    messages_per_minute: int = 0
+    tokens_per_day: int = 0
+    chats: int = 0
+    stored_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not; `wait` is in seconds, None where something has to be deleted first."""
+
+    reason: Literal["rate", "tokens", "chats", "bytes"]
+    limit: int
+    used: int = 0
+    wait: float | None = None
+
+    def text(self, t: Texts) -> str:
+        match self.reason:
+            case "rate":
+                return t("limit-rate", count=self.limit, wait=_in_words(self.wait or 0, t))
+            case "tokens":
+                return t("limit-tokens", count=self.limit, wait=_in_words(self.wait or 0, t))
+            case "chats":
+                return t("limit-chats", used=self.used, count=self.limit)
+            case "bytes":
+                return t("limit-bytes", used=_megabytes(self.used), limit=_megabytes(self.limit))
+
+
+class Quotas:
+    """Says no in time: before anything is stored, and before a model is asked."""
+
+    def __init__(self, manager: ConversationManager, limits: Limits, meter: Meter) -> None:
+        self._manager = manager
+        self._limits = limits
+        self._meter = meter
+        self._telling = Throttle(_TOLD_AGAIN_AFTER)
+
+    async def admit(self, user_id: int, key: str) -> Refusal | None:
+        """Count what asks the model, or tell why it may not.
+
+        `key` tells the questions of a person apart: one that comes again after a crash has been
+        counted. A question that is refused is not.
+        """
+        if self._meter.has(user_id, key):
+            return None
+        refusal = self._rate(user_id) or self.spent(user_id) or await self._stored(user_id)
+        refusal = refusal or self._rate(user_id)  # others may have come meanwhile
+        if refusal is None and self._limits.messages_per_minute:
+            await self._meter.ask(user_id, key)
+        return refusal
+
+    async def admit_chat(self, user_id: int) -> Refusal | None:
+        """Tell why a person may not have another chat; an empty one is used again."""
+        limit = self._limits.chats
+        if not limit:
+            return None
+        chats = await self._manager.list_conversations(user_id)
+        if len(chats) < limit or _has_empty_one(chats):
+            return None
+        return Refusal("chats", limit, used=len(chats))
+
+    def spent(self, user_id: int) -> Refusal | None:
+        """Tell whether a person's tokens of the day are used up."""
+        limit = self._limits.tokens_per_day
+        if not limit or self._meter.spent(user_id) < limit:
+            return None
+        return Refusal("tokens", limit, wait=self._meter.until_tomorrow())
+
+    async def spend(self, user_id: int, tokens: int) -> None:
+        if self._limits.tokens_per_day and tokens:
+            await self._meter.spend(user_id, tokens)
+
+    def is_to_be_told(self, user_id: int) -> bool:
+        """Tell whether a refusal is worth a message now."""
+        return self._telling.allows(user_id)
+
+    def _rate(self, user_id: int) -> Refusal | None:
+        limit = self._limits.messages_per_minute
+        if not limit or len(asked := self._meter.asked(user_id)) < limit:
+            return None
+        return Refusal("rate", limit, wait=self._meter.left_of(asked[-limit], MINUTE))
+
+    async def _stored(self, user_id: int) -> Refusal | None:
+        limit = self._limits.stored_bytes
+        if not limit:
+            return None
+        size = (await self._manager.measure_user(user_id)).size
+        return Refusal("bytes", limit, used=size) if size >= limit else None
+
+
+def _has_empty_one(chats: Sequence[ConversationMetadata]) -> bool:
+    """Tell whether the active chat is one that `start_conversation` gives once more."""
+    return any(
+        chat.is_active
+        and chat.name_source == "default"
+        and not (chat.message_count or chat.pinned or chat.instructions)
+        for chat in chats
+    )
+
+
+def _in_words(seconds: float, t: Texts) -> str:
+    whole = max(1, math.ceil(seconds))
+    if whole < 90:
+        return t("wait-seconds", count=whole)
+    if whole < 90 * 60:
+        return t("wait-minutes", count=-(-whole // 60))
+    return t("wait-hours", count=-(-whole // 3600))
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:.1f}"

@@ -1,0 +1,1 @@
+"""The screens of one feature each, with their buttons; pure, as `screens.py` is."""

@@ -36,7 +36,8 @@ class Attempt:
 
     beginning: Beginning
     disk: Disk
-    expected: Expected
+    expected: Expected  # what may be there when the disk loses nothing
+    durable: Expected  # what may be there when it loses all that was not synced
     fired: int = 0  # how many calls the fault has met
     calls: list[str] = field(default_factory=list)  # the names of those in the operation
     events: list[Event] = field(default_factory=list)
@@ -67,18 +68,23 @@ async def beginnings(bench: Bench) -> list[Beginning]:
 async def attempt(
     bench: Bench, beginning: Beginning, fault: Fault | None, *, warm: bool = True
 ) -> Attempt:
-    """Do the operation, then again if it failed, then those that follow, then open afresh.
+    """Do the operation, every other time again if it failed, those that follow, and open afresh.
 
     `warm`: the store has all in memory when the operation begins.
     """
     lay_out(beginning.tree, bench.disk)
-    made = Attempt(beginning, Disk(beginning.tree), beginning.expected.copy())
+    made = begin(beginning)
     with Shim(bench.disk, made.disk, calls_per_tick=bench.calls_per_tick) as shim:
         await guard(made, _work(bench, made, shim, fault, warm=warm))
     made.wrong += [f"{path} is not what was recorded" for path in shim.bypassed()]
     if not made.wrong:
         await guard(made, reopen(bench, made))
     return made
+
+
+def begin(beginning: Beginning) -> Attempt:
+    expected = beginning.expected
+    return Attempt(beginning, Disk(beginning.tree), expected.copy(), expected.copy())
 
 
 async def guard(made: Attempt, doing: Awaitable[None]) -> None:
@@ -98,20 +104,31 @@ async def _work(
         shim.arm(fault)
         said = await bench.say(store, operation, shim)
         made.calls = list(shim.armed)
-        made.wrong += made.expected.hear_all(Mark("try", operation), said)
+        hear(made, said)
         if fault is not None and fault.sticky:
             made.wrong += await _look_at_broken(bench, made, store)
         made.fired = shim.fired
         shim.arm(None)
         made.wrong += await bench.compare(store, root, made.expected)
-        again = [operation] if said.said == "err" else []
+        if made.wrong:
+            return
+        # What is seen now is still there after a restart, be it acknowledged or not.
+        made.expected = made.expected.narrowed(await bench.look(store, root))
+        is_retried = said.said == "err" and fault is not None and fault.at % 2
+        again = [operation] if is_retried else []
         for following in [*again, *made.beginning.following]:
+            is_right = made.expected.may_refuse(following)
             said = await bench.say(store, following, shim)
-            made.wrong += made.expected.hear_all(Mark("try", following), said)
-            if said.said == "err":
+            hear(made, said)
+            if said.said == "err" and not is_right:
                 made.wrong.append(f"{following.name} fails though the disk is whole again")
         made.wrong += await bench.compare(store, root, made.expected)
         made.events = list(shim.events)
+
+
+def hear(made: Attempt, said: Mark) -> None:
+    for expected in (made.expected, made.durable):
+        made.wrong += expected.hear_all(Mark("try", said.operation), said)
 
 
 async def _look_at_broken(bench: Bench, made: Attempt, store: Any) -> list[str]:

@@ -84,7 +84,7 @@ class Bench:
         found = list(wrong)
         if found:
             tally = self.tally
-            how = f"--mode {tally.mode} --subject {tally.subject} --seed {tally.seed}"
+            how = f"--mode '{tally.mode}' --subject {tally.subject} --seed {tally.seed}"
             self.tally.broken.append(f"{how} --point {point}: {what}: {'; '.join(found)}")
             if self._first_only:
                 raise BrokenError

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conversations import ConversationMessage, ConversationMetadata
-from tests.faults.operations import State
+from tests.faults.operations import REFUSED, State
 
 Chat = dict[str, Any]
 
@@ -37,6 +37,9 @@ def create(state: State, metadata: ConversationMetadata, unless_active: str | No
         unless_active == "any" or (unless_active == "empty" and is_untouched(state, active))
     ):
         return active
+    stored = state["chats"].get(metadata.conversation_id)
+    if stored and (stored["messages"] or stored["created_at"] != metadata.created_at):
+        return REFUSED
     state["chats"][metadata.conversation_id] = new_chat(metadata)
     state["active"] = metadata.conversation_id
     state["username"] = metadata.username or state["username"]

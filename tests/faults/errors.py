@@ -97,7 +97,7 @@ async def _at_every_call(bench: Bench, faults: Faults) -> None:
     async for point, what, made in _attempts(bench, faults):
         wrong = made.wrong
         if not wrong:
-            lost = await bench.judge(all_lost(made.disk), made.expected, go_on=False)
+            lost = await bench.judge(all_lost(made.disk), made.durable, go_on=False)
             wrong = [f"power lost at the end: {what}" for what in lost]
         bench.count(point, what, wrong)
 

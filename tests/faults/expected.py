@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable, Mapping, Sequence
 
 from tests.faults.calls import Mark
-from tests.faults.operations import Operation, State
+from tests.faults.operations import REFUSED, Operation, State
 
 Shown = Callable[[State], State]
 
@@ -64,6 +64,10 @@ class Expected:
             for user in self._states
         }
         return Expected(left, self._shown)
+
+    def may_refuse(self, operation: Operation) -> bool:
+        states = self.of(operation.user)
+        return any(done(operation, state)[1] == REFUSED for state in states)
 
     def hear_all(self, *marks: Mark) -> list[str]:
         return [wrong for wrong in map(self.hear, marks) if wrong is not None]

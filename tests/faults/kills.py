@@ -96,7 +96,8 @@ async def _twice(
             continue
         for inner in again.stops():
             what = f"stopped {stop}, and in the recovery {inner}"
-            await bench.check(stop.point, what, second(inner.disk), inner.expected)
+            tree = second(inner.disk)
+            await bench.check(stop.point, what, tree, inner.expected, go_on=False)
 
 
 def _parts(size: int) -> list[int]:

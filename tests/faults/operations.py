@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+REFUSED = "refused"  # the result of an operation that fails on a whole disk too, and rightly
+
 State = dict[str, Any]  # what one user has, as plain dictionaries
 
 

@@ -74,15 +74,17 @@ class ChatFiles:
 
     async def observe(self, store: ConversationStorage, root: Path, user: int) -> State:
         index = await store.read_index(user)
+        active = index.last_active_conversation_id
+        last = await store.read_last(user, active, 1000) if active else []
         chats = {}
         for metadata in index.conversations:
             chat_id = metadata.conversation_id
-            last = await store.read_last(user, chat_id, 1000)
             conversation = await store.load(user, chat_id)
             assert conversation is not None, f"{chat_id} is listed and cannot be loaded"
             assert conversation.metadata == metadata, f"index and file of {chat_id} differ"
-            assert conversation.messages == last, f"{chat_id} has other last messages"
-            assert metadata.is_active == (chat_id == index.last_active_conversation_id)
+            assert metadata.is_active == (chat_id == active)
+            if metadata.is_active:
+                assert conversation.messages == last, f"{chat_id} has other last messages"
             messages = [message.to_dict() for message in conversation.messages]
             chats[chat_id] = {**listed(metadata), "messages": messages}
         trash = await store.read_trash(user)
@@ -90,7 +92,7 @@ class ChatFiles:
         kept = root / f"user_{user}" / "files"
         return {
             "username": index.username,
-            "active": index.last_active_conversation_id,
+            "active": active,
             "damage": index.damaged_untold,
             "chats": chats,
             "trash": {chat.conversation_id: listed(chat) for chat in trash},

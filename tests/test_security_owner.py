@@ -49,7 +49,7 @@ SECRET = "canary"
 UNKNOWN = str(uuid.UUID(int=7, version=4))
 PLACES = pytest.mark.parametrize("chat_id", [0, GROUP], ids=["private", "group"])
 
-# How often a message of each is on a page, and what else a button of a class may carry.
+# What a button of each class carries beside its action, its owner and its chat.
 FILLED: dict[type[CallbackData], dict[str, Any]] = {
     ChatButton: {"stamp": stamp_of(2)},
     MenuButton: {"page": 0},

@@ -5,6 +5,7 @@ from .errors import (
     FolderInUseError,
     ImportRefusedError,
     InvalidNameError,
+    RefusalReason,
     StorageClosedError,
     StorageError,
 )
@@ -26,6 +27,7 @@ from .transfer import (
     ImportLimits,
     ImportReport,
     LeftOut,
+    LeftOutReason,
 )
 
 __all__ = [
@@ -46,6 +48,8 @@ __all__ = [
     "InvalidNameError",
     "JsonStorage",
     "LeftOut",
+    "LeftOutReason",
+    "RefusalReason",
     "StorageClosedError",
     "StorageError",
     "UserIndex",

@@ -11,6 +11,7 @@ from .errors import (
     ImportRefusedError,
     InstructionsTooLongError,
     InvalidNameError,
+    RefusalReason,
     StorageClosedError,
     StorageError,
 )
@@ -33,6 +34,7 @@ from .transfer import (
     ImportLimits,
     ImportReport,
     LeftOut,
+    LeftOutReason,
 )
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ __all__ = [
     "InvalidNameError",
     "JsonStorage",
     "LeftOut",
+    "LeftOutReason",
+    "RefusalReason",
     "StorageClosedError",
     "StorageError",
     "UserIndex",

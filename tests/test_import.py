@@ -586,6 +586,15 @@ async def test_a_chat_that_is_too_big_costs_itself_alone(manager: ConversationMa
     assert (await take(manager, data)).chats == 5  # all but the deep one fit by default
 
 
+async def test_a_long_chat_in_a_zip(manager: ConversationManager) -> None:
+    """Only one message is in memory, so that its chat may be longer than a file sent plainly."""
+    messages = [question(f"{n} " + "the same text " * 50, n) for n in range(10_000)]
+    await manager.save_conversation(Conversation(new_chat("long", name="long"), messages))
+    data = await exported(manager)
+    report = await take(manager, data, OTHER, file_bytes=len(data))
+    assert (report.chats, report.messages, report.left_out) == (1, 10_000, ())
+
+
 # The way in
 
 

@@ -285,6 +285,19 @@ def repeated(piece: bytes, size: int) -> bytes:
 
 
 SIZE = 256 * 1024
+
+
+def claude_like(text: str) -> bytes:
+    """The same text where ChatGPT marks its sources, and where Claude keeps a document."""
+    half = text[: len(text) // 2]
+    marked = simple_chatgpt_chat(
+        mapping={"a": {"message": {"author": {"role": "user"}, "content": {"parts": [half]}}}}
+    )
+    block = {"type": "tool_use", "name": "artifacts", "input": {"content": half}}
+    written = simple_claude_chat(chat_messages=[{"sender": "assistant", "content": [block]}])
+    return json.dumps([marked, written], ensure_ascii=False).encode()
+
+
 COSTLY: dict[str, Callable[[], bytes]] = {
     "lists": lambda: b"[" + repeated(b"[],", SIZE),
     "a list of lists": lambda: b"[[" + repeated(b"[],", SIZE) + b"[]]]",
@@ -310,6 +323,9 @@ COSTLY: dict[str, Callable[[], bytes]] = {
     ),
     "small lists for messages": lambda: b'{"messages":[' + repeated(b"[],", SIZE) + b"[]]}",
     "a chat of lists": lambda: b'[{"mapping":{"a":[' + repeated(b"[],", SIZE) + b"[]]}}]",
+    "a mark without an end": lambda: claude_like("x\ue200" + "a" * (SIZE - 1000)),
+    "many marks without ends": lambda: claude_like("\ue200a【1†" * (SIZE // 11)),
+    "many backticks": lambda: claude_like("`" * (SIZE - 1000)),
     "a long chain": lambda: json.dumps(
         [{"mapping": {str(n): {"parent": str(n - 1)} for n in range(SIZE // 30)}}]
     ).encode(),
@@ -362,7 +378,7 @@ def test_a_costly_file_costs_by_its_length(name: str, monkeypatch: pytest.Monkey
     finally:
         tracemalloc.stop()
     assert outcome in {"taken", "damaged", "unknown_format"}
-    assert chats <= 1
+    assert chats <= 2
     assert decoded <= 4 * SIZE
     assert peak < 40 * SIZE
 

@@ -28,7 +28,7 @@ _ASSETS = {
     "video_container_asset_pointer": "[video]",
 }
 # References to sources that did not come along, as marks that no font has.
-_MARK = re.compile("\ue200([a-z_]+)\ue202?([^\ue200\ue201]*)\ue201")
+_MARK = re.compile("\ue200([^\ue200\ue201]*)\ue201")
 _OLD_CITATION = re.compile(r"【\d+(?::\d+)?†[^】\n]{0,200}】")
 
 
@@ -165,10 +165,11 @@ def _as_code(content: _Json) -> str:
 
 def _spell_out(mark: re.Match[str]) -> str:
     """Give the words that a mark stands for; most stand for none."""
-    if mark[1] != "entity":
+    kind, _, told = mark[1].partition("\ue202")
+    if kind != "entity":
         return ""
     try:
-        words = json.loads(mark[2])
+        words = json.loads(told)
     except (ValueError, RecursionError):
         return ""
     named = isinstance(words, list) and len(words) > 1 and isinstance(words[1], str)

@@ -7,6 +7,7 @@ only in old exports in `text`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from .report import ImportLimits, Tally, as_detail
 _Json = Mapping[str, Any]
 
 _TOOLS = {"tool_use", "tool_result"}
+_TICKS = re.compile("`{3,}")
 _NOT_SHOWN = {"thinking", "redacted_thinking", *_TOOLS}
 
 
@@ -76,7 +78,7 @@ def _add(builder: ChatBuilder, message: _Json, name: str, tally: Tally) -> None:
         "user_question" if sender == "human" else "bot_answer",
         "\n\n".join(parts),
         time=time_of(message.get("created_at")),
-        model=message.get("model"),
+        model=message.get("model") if sender == "assistant" else None,
     )
 
 
@@ -96,9 +98,8 @@ def _artifact(tool_input: _Json) -> str:
     content, language = tool_input.get("content"), tool_input.get("language")
     if not isinstance(content, str) or not content:
         return ""
-    fence = "```"
-    while fence in content:
-        fence += "`"
+    longest = max((len(run) for run in _TICKS.findall(content)), default=2)
+    fence = "`" * (longest + 1)
     language = language if isinstance(language, str) and language.isalnum() else ""
     title = as_detail(tool_input.get("title"))
     heading = f"{title}\n\n" if title else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from ..errors import StorageError
@@ -45,9 +45,9 @@ async def import_chats(
         while batch := await in_thread(_take_batch, chats):
             for chat in batch:
                 chat.metadata.user_id, chat.metadata.username = user_id, username
-                chosen.see(chat)
             await storage.add(user_id, batch)
             _count(tally, batch)
+            chosen.see(batch)
     except StorageError:
         if not tally.chats:
             raise
@@ -69,11 +69,11 @@ class _Chosen:
         self.conversation_id: str | None = None
         self._best = (False, parse_time(None))
 
-    def see(self, chat: Conversation) -> None:
-        metadata = chat.metadata
-        rank = (metadata.is_active, parse_time(metadata.updated_at))
-        if metadata.deleted_at is None and (self.conversation_id is None or rank > self._best):
-            self.conversation_id, self._best = metadata.conversation_id, rank
+    def see(self, batch: Iterable[Conversation]) -> None:
+        for metadata in (chat.metadata for chat in batch if chat.metadata.deleted_at is None):
+            rank = (metadata.is_active, parse_time(metadata.updated_at))
+            if self.conversation_id is None or rank > self._best:
+                self.conversation_id, self._best = metadata.conversation_id, rank
 
 
 def _take_batch(chats: Iterator[Conversation]) -> list[Conversation]:

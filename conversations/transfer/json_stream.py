@@ -41,8 +41,14 @@ class JsonStream:
         self._decoder: codecs.IncrementalDecoder | None = None
         self._text = ""
         self._at = 0  # what stands before has been read
+        self._passed = 0  # characters that stood before `_text`
         self._ended = False
         self._resumed = 0
+
+    @property
+    def position(self) -> int:
+        """How many characters have been read."""
+        return self._passed + self._at
 
     def opening(self) -> str:
         """Give the first character that counts; nothing for an empty document."""
@@ -194,6 +200,7 @@ class JsonStream:
             self.damaged = True
             data = b""
         self._ended = not data
+        self._passed += self._at
         self._text, self._at = rest + self._decode(data), 0
         return True
 

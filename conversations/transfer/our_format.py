@@ -12,7 +12,7 @@ from ..chat_file import describe
 from ..models import Conversation, ConversationMessage, ConversationMetadata, is_metadata
 from ..names import DEFAULT_NAME
 from .building import cleaned_name, time_of
-from .report import ImportLimits, Tally
+from .report import ImportLimits, LeftOutReason, Tally
 
 LIST_KEY = "messages"
 
@@ -63,12 +63,13 @@ class OurChat:
         if not messages and metadata.name_source == "default" and not metadata.pinned:
             self._tally.leave_out("empty_chat", metadata.name)
             return None
-        for reason, count in (
-            ("unreadable_message", self._unreadable + unreadable),
-            ("too_many_messages", self._count - len(messages)),
-            ("text_cut", self._cut),
-        ):
-            self._tally.leave_out(reason, metadata.name, count)  # type: ignore[arg-type]
+        left_out: dict[LeftOutReason, int] = {
+            "unreadable_message": self._unreadable + unreadable,
+            "too_many_messages": self._count - len(messages),
+            "text_cut": self._cut,
+        }
+        for reason, count in left_out.items():
+            self._tally.leave_out(reason, metadata.name, count)
         metadata.extra = self._bounded(metadata.extra, metadata.name)
         return Conversation(metadata, messages, self._bounded(self.head, metadata.name))
 

@@ -34,9 +34,9 @@ def read_chats(
     with _opened(file) as opened:
         _check_size(opened, limits)
         if is_zip(opened):
-            documents: Iterator[tuple[str, int, BinaryIO]] = unpacked(opened, limits, tally)
+            documents: Iterator[tuple[str, BinaryIO]] = unpacked(opened, limits, tally)
         else:
-            documents = iter([("", 0, opened)])
+            documents = iter([("", opened)])
         yield from _Reader(limits, tally, now).read(documents)
     if not tally.sources:
         raise ImportRefusedError("damaged" if tally.has("damaged_file") else "unknown_format")
@@ -49,13 +49,13 @@ class _Reader:
         self._now = now
         self._seen = 0  # chats, whether they come in or not
 
-    def read(self, documents: Iterator[tuple[str, int, BinaryIO]]) -> Iterator[Conversation]:
-        for name, size, file in documents:
+    def read(self, documents: Iterator[tuple[str, BinaryIO]]) -> Iterator[Conversation]:
+        for name, file in documents:
             stream = JsonStream(file, self._limits)
             opening = stream.opening()
             if opening == "[":
                 yield from self._read_array(stream, name)
-            elif opening == "{" and size <= self._limits.file_bytes:
+            elif opening == "{":
                 yield from self._read_object(stream, name)
             elif opening or not stream.damaged:
                 self._tally.leave_out("other_file", name)
@@ -93,11 +93,15 @@ class _Reader:
 
     def _read_object(self, stream: JsonStream, name: str) -> Iterator[Conversation]:
         ours = OurChat(self._limits, self._tally, now=self._now)
+        kept = 0  # characters
+        before = stream.position
         for key, value in stream.members(LIST_KEY):
             if key == LIST_KEY and isinstance(value, Iterator):
                 ours.take(value)
-            elif len(ours.head) < _MOST_KEYS or key in ours.head:
+            elif kept <= self._limits.value_chars and len(ours.head) < _MOST_KEYS:
+                kept += stream.position - before
                 ours.head[key] = value
+            before = stream.position
         is_foreign = chatgpt.is_chat(ours.head) or claude.is_chat(ours.head)
         if not is_foreign and not ours.is_one():
             if not is_index(ours.head) and not stream.damaged:

@@ -44,10 +44,8 @@ def is_zip(file: BinaryIO) -> bool:
     return start in {b"PK\x03\x04", b"PK\x05\x06"}
 
 
-def unpacked(
-    file: BinaryIO, limits: ImportLimits, tally: Tally
-) -> Iterator[tuple[str, int, BinaryIO]]:
-    """Give the JSON files of a zip: name, for showing, size, and what is in it, to be read now.
+def unpacked(file: BinaryIO, limits: ImportLimits, tally: Tally) -> Iterator[tuple[str, BinaryIO]]:
+    """Give the JSON files of a zip: the name, for showing, and what is in it, to be read now.
 
     :raises ImportRefusedError: the zip is broken, encrypted, or not one that a person has made.
     """
@@ -63,7 +61,7 @@ def unpacked(
                 tally.leave_out("damaged_file", name)
                 continue
             with source:
-                yield name, entry.file_size, cast("BinaryIO", source)
+                yield name, cast("BinaryIO", source)
 
 
 def _opened(file: BinaryIO, limits: ImportLimits) -> zipfile.ZipFile:

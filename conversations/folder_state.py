@@ -209,6 +209,8 @@ class FolderState:
                 metadata = self.entries[conversation_id].metadata
                 metadata.extra = entry.metadata.extra | metadata.extra
         finish_interrupted(self, listed, newer)
+        if self.entries and not self.has_index():
+            self.write_index_later()  # by it the next look tells what was not done wholly
         self.mend_pointer()
         active = self.entries.get(self.index.last_active_conversation_id or "")
         if active is not None and not self.index.username:

@@ -187,7 +187,7 @@ def describe(metadata: ConversationMetadata, messages: Sequence[ConversationMess
     times = sorted((message.timestamp for message in messages), key=parse_time)
     if times:
         metadata.created_at = metadata.created_at or times[0]
-        metadata.updated_at = metadata.updated_at or times[-1]
+        metadata.updated_at = metadata.updated_at or times[-1] or metadata.created_at
     if not metadata.name:
         questions = (message.text for message in messages if message.type == "user_question")
         metadata.name = name_from_question(next(questions, ""))

@@ -470,6 +470,19 @@ async def test_messages_without_metadata_are_a_chat(tmp_path: Path) -> None:
     assert stored(folder, "b")["metadata"]["message_count"] == 3
 
 
+async def test_times_that_are_none_do_not_change_at_a_restart(tmp_path: Path) -> None:
+    folder = old_folder(tmp_path, "a")
+    (folder / "index.json").unlink()
+    messages = [old_message("one", timestamp="soon"), old_message("two", timestamp=5)]
+    write_json(folder / "a.json", {"messages": messages})
+    seen = []
+    for _ in range(2):
+        async with managed(tmp_path) as manager:
+            seen += await manager.list_conversations(USER)
+            await manager.pin_conversation(USER, "a")
+    assert {(chat.created_at, chat.updated_at) for chat in seen} == {("soon", "soon")}
+
+
 async def test_two_active_flags_are_one_active_chat(tmp_path: Path) -> None:
     old_folder(tmp_path, "a", "b", "c", active="c")
     async with managed(tmp_path) as manager:

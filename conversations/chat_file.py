@@ -63,16 +63,16 @@ class ChatFile:
         read = json_lines.salvage(data, _LIST_KEY)
         raw = read.head.pop("metadata", None)
         described = is_metadata(raw)
+        strange = raw is not None and not isinstance(raw, dict)
+        if not described and known is not None:
+            raw = (raw or {} if not strange and not read.damaged else {}) | known.to_dict()
         metadata = ConversationMetadata.from_dict(
-            raw if described or known is None else known.to_dict(),
-            user_id=user_id,
-            conversation_id=conversation_id,
+            raw, user_id=user_id, conversation_id=conversation_id
         )
         chat = cls(metadata, extra=read.head)
         messages = chat._take_items(read.items)
         if not described and not messages:
             return None
-        strange = raw is not None and not isinstance(raw, dict)
         chat.damaged = read.damaged or strange or len(messages) < len(read.items)
         chat._count(messages)
         describe(metadata, messages)

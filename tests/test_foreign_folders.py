@@ -470,6 +470,19 @@ async def test_messages_without_metadata_are_a_chat(tmp_path: Path) -> None:
     assert stored(folder, "b")["metadata"]["message_count"] == 3
 
 
+async def test_metadata_of_another_kind_are_kept_beside_what_the_index_knows(
+    tmp_path: Path,
+) -> None:
+    folder = old_folder(tmp_path, "a")
+    foreign = {"metadata": {"origin": {"tool": 5}}, "messages": old_messages("a")}
+    write_json(folder / "a.json", foreign)
+    async with managed(tmp_path) as manager:
+        assert await names(manager) == ["Chat a"]
+        assert await manager.take_damage_report(USER) == 0
+        assert await manager.add_message(USER, "a", question("new"))
+    assert stored(folder, "a")["metadata"]["origin"] == {"tool": 5}
+
+
 async def test_times_that_are_none_do_not_change_at_a_restart(tmp_path: Path) -> None:
     folder = old_folder(tmp_path, "a")
     (folder / "index.json").unlink()

@@ -15,6 +15,7 @@ from .models import (
     Conversation,
     ConversationMessage,
     ConversationMetadata,
+    is_message,
     is_metadata,
     parse_time,
 )
@@ -60,7 +61,7 @@ class ChatFile:
 
         `known` is what the index knew of it, for metadata that cannot be read any more.
         """
-        read = json_lines.salvage(data, _LIST_KEY)
+        read = json_lines.salvage(data, _LIST_KEY, is_message)
         raw = read.head.pop("metadata", None)
         described = is_metadata(raw)
         strange = raw is not None and not isinstance(raw, dict)
@@ -71,7 +72,7 @@ class ChatFile:
         )
         chat = cls(metadata, extra=read.head)
         messages = chat._take_items(read.items)
-        if not described and not messages:
+        if not described and (not messages or (read.strays and json_lines.is_json(data))):
             return None
         chat.damaged = read.damaged or strange or len(messages) < len(read.items)
         chat._count(messages)
@@ -89,7 +90,7 @@ class ChatFile:
             head, body = parts
             head.pop("metadata", None)
             return cls(metadata, body, head)
-        read = json_lines.salvage(data, _LIST_KEY)
+        read = json_lines.salvage(data, _LIST_KEY, is_message)
         read.head.pop("metadata", None)
         chat = cls(metadata, extra=read.head)
         chat._take_items(read.items)

@@ -533,6 +533,7 @@ async def test_what_a_crash_left_behind_is_swept(tmp_path: Path) -> None:
 OTHER_FILES: dict[str, Any] = {
     "settings": {"theme": "dark"},
     "texts": {"messages": ["Hello", "Bye"]},
+    "templates": {"all": [{"type": "greeting", "text": "Hello"}]},
     "package": {"metadata": {"version": 1}},
     "list": [1, 2, 3],
     "number": 5,
@@ -579,6 +580,9 @@ ODDITIES: dict[str, tuple[Callable[[bytes], bytes], int]] = {
     "key twice": (with_text('"fast", "text": "question of a"'), 1),
     "list twice": (lambda data: data.rstrip(b" \r\n}]") + b'}], "messages": []}', 1),
     "second document": (lambda data: data + data, 1),
+    "list misspelt": (lambda data: data.replace(b'"messages"', b'"mes ages"', 1), 1),
+    "no beginning": (lambda data: data[100:], 1),
+    "no head": (lambda data: data[data.index(b"[") + 1 :], 1),
 }
 
 

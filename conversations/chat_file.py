@@ -15,6 +15,7 @@ from .models import (
     Conversation,
     ConversationMessage,
     ConversationMetadata,
+    is_message,
     is_metadata,
     parse_time,
 )
@@ -60,19 +61,19 @@ class ChatFile:
 
         `known` is what the index knew of it, for metadata that cannot be read any more.
         """
-        read = json_lines.salvage(data, _LIST_KEY)
+        read = json_lines.salvage(data, _LIST_KEY, is_message)
         raw = read.head.pop("metadata", None)
         described = is_metadata(raw)
+        strange = raw is not None and not isinstance(raw, dict)
+        if not described and known is not None:
+            raw = (raw or {} if not strange and not read.damaged else {}) | known.to_dict()
         metadata = ConversationMetadata.from_dict(
-            raw if described or known is None else known.to_dict(),
-            user_id=user_id,
-            conversation_id=conversation_id,
+            raw, user_id=user_id, conversation_id=conversation_id
         )
         chat = cls(metadata, extra=read.head)
         messages = chat._take_items(read.items)
-        if not described and not messages:
+        if not described and (not messages or (read.strays and json_lines.is_json(data))):
             return None
-        strange = raw is not None and not isinstance(raw, dict)
         chat.damaged = read.damaged or strange or len(messages) < len(read.items)
         chat._count(messages)
         describe(metadata, messages)
@@ -89,7 +90,7 @@ class ChatFile:
             head, body = parts
             head.pop("metadata", None)
             return cls(metadata, body, head)
-        read = json_lines.salvage(data, _LIST_KEY)
+        read = json_lines.salvage(data, _LIST_KEY, is_message)
         read.head.pop("metadata", None)
         chat = cls(metadata, extra=read.head)
         chat._take_items(read.items)
@@ -187,7 +188,7 @@ def describe(metadata: ConversationMetadata, messages: Sequence[ConversationMess
     times = sorted((message.timestamp for message in messages), key=parse_time)
     if times:
         metadata.created_at = metadata.created_at or times[0]
-        metadata.updated_at = metadata.updated_at or times[-1]
+        metadata.updated_at = metadata.updated_at or times[-1] or metadata.created_at
     if not metadata.name:
         questions = (message.text for message in messages if message.type == "user_question")
         metadata.name = name_from_question(next(questions, ""))

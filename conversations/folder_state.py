@@ -215,6 +215,8 @@ class FolderState:
             # Else one that comes back, but half of the way, would not be seen to be interrupted.
             self._repairs.append(self.write_index)
         finish_interrupted(self, listed, newer)
+        if self.entries and not self.has_index():
+            self.write_index_later()  # by it the next look tells what was not done wholly
         self.mend_pointer()
         active = self.entries.get(self.index.last_active_conversation_id or "")
         if active is not None and not self.index.username:

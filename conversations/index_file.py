@@ -55,7 +55,7 @@ class ReadIndex:
 
 def read_index(data: bytes, user_id: int) -> ReadIndex:
     """Read an index of any age, as far as it can be read."""
-    read = json_lines.salvage(data, _LIST_KEY)
+    read = json_lines.salvage(data, _LIST_KEY, _is_entry)
     head = read.head
     head.pop("user_id", None)
     username = head.pop("username", "")
@@ -92,7 +92,7 @@ def hand_out(metadata: ConversationMetadata, active_id: str | None) -> Conversat
 
 def _entries(items: list[Any], user_id: int) -> Iterator[tuple[str, Entry]]:
     for item in items:
-        if not isinstance(item, dict) or not isinstance(item.get("conversation_id"), str):
+        if not _is_entry(item):
             continue
         conversation_id, raw = item["conversation_id"], item.pop("file", None)
         known = isinstance(raw, list) and len(raw) == len(FileIdentity._fields)
@@ -100,6 +100,10 @@ def _entries(items: list[Any], user_id: int) -> Iterator[tuple[str, Entry]]:
             item, user_id=user_id, conversation_id=conversation_id
         )
         yield conversation_id, Entry(metadata, FileIdentity(*raw) if known else None)
+
+
+def _is_entry(item: object) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("conversation_id"), str)
 
 
 def _encode(entry: Entry, active_id: str | None) -> bytes:

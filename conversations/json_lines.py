@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,7 @@ class Salvaged:
     head: dict[str, Any]
     items: list[Any]
     damaged: bool
+    strays: bool = False  # no list holds the items; they were picked up somewhere
 
 
 def encode_item(item: object) -> bytes:
@@ -176,8 +177,13 @@ def is_json(data: bytes) -> bool:
     return True
 
 
-def salvage(data: bytes, list_key: str) -> Salvaged:
-    """Read JSON of this shape, however it is laid out, and what is left of a damaged one."""
+def salvage(
+    data: bytes, list_key: str, is_item: Callable[[object], bool] = lambda _: False
+) -> Salvaged:
+    """Read JSON of this shape, however it is laid out, and what is left of a damaged one.
+
+    What `is_item` tells for an item is found in a damaged one wherever it stands.
+    """
     try:
         text, damaged = data.decode("utf-8-sig"), False
     except UnicodeDecodeError:
@@ -190,7 +196,7 @@ def salvage(data: bytes, list_key: str) -> Salvaged:
         if isinstance(whole, dict) and isinstance(whole.get(list_key), list):
             items = whole.pop(list_key)
             return Salvaged(whole, items, damaged=False)
-    return _Salvage(text, list_key).run()
+    return _Salvage(text, list_key, is_item).run()
 
 
 def _encode_head(head: dict[str, Any], list_key: str) -> bytes:
@@ -224,24 +230,40 @@ class _Salvage:
 
     _skipped = re.compile(r"[\s,]*")
     _next_item = re.compile(r"\n[ \t\r]*(?=\{)")
+    _any_item = re.compile(r"(?:\A|[\[,\n])\s*(?=\{)")
     _stray_end = re.compile(r"\][\s,]*\{")  # what follows a list's end is a key or nothing
 
-    def __init__(self, text: str, list_key: str) -> None:
+    def __init__(self, text: str, list_key: str, is_item: Callable[[object], bool]) -> None:
         self._text = text
         self._list_key = list_key
+        self._is_item = is_item
         self._list_start = re.compile(rf'(?<!\\)"{re.escape(list_key)}"\s*:\s*\[')
         self._head: dict[str, Any] = {}
-        self._items: list[Any] = []
+        self._items: dict[int, Any] = {}  # by where they begin
+        self._read: list[tuple[int, int]] = []  # from where to where parts were read
 
     def run(self) -> Salvaged:
-        start = self._text.find("{")
-        position = self._members(start + 1) if start >= 0 else 0
-        found = self._list_start.search(self._text, position) if start >= 0 else None
-        while found:
+        position = self._members(self._opening())
+        listed: list[int] = []
+        while found := self._list_start.search(self._text, position):
             position = self._members(self._list(found.end()))
-            found = self._list_start.match(self._text, position)
+            listed = listed or list(self._items)
+        if not listed:
+            self._forget_lists()
+        self._pick_up()
         self._head.pop(self._list_key, None)  # under this key stood something that is no list
-        return Salvaged(self._head, self._items, damaged=True)
+        items = list(self._in_order(set(listed)))
+        return Salvaged(self._head, items, damaged=True, strays=bool(items) and not listed)
+
+    def _opening(self) -> int:
+        """Tell where the document's first member may stand; an item may stand before it."""
+        place = self._text.find("{")
+        while place >= 0:
+            value, after = self._value(place)
+            if after < 0 or self._list_key in value or not self._is_item(value):
+                return place + 1
+            place = self._text.find("{", after)
+        return len(self._text)
 
     def _members(self, position: int) -> int:
         """Read `"key": value` pairs up to the list or the first that fails; tell where that is."""
@@ -257,6 +279,7 @@ class _Salvage:
             if after < 0:
                 return start
             self._head[key] = value
+            self._read.append((start, after))
             position = after
 
     def _list(self, position: int) -> int:
@@ -275,8 +298,37 @@ class _Salvage:
                     return len(self._text)
                 position = found.end()
                 continue
-            self._items.append(item)
+            self._items[position] = item
+            if self._is_item(item) and self._list_key not in item:  # else items may be inside
+                self._read.append((position, after))
             position = after
+
+    def _pick_up(self) -> None:
+        """Find items in what was not read yet: before the list, behind it, without any."""
+        position = 0
+        for start, end in [*sorted(self._read), (len(self._text), len(self._text))]:
+            while found := self._any_item.search(self._text, position, start):
+                item, after = self._value(found.end())
+                position = found.end() + 1
+                if after >= 0 and self._is_item(item):
+                    self._items[found.end()], position = item, after
+            position = max(position, end)
+
+    def _forget_lists(self) -> None:
+        """Have items be picked up from other members too; the key of theirs may be misspelt."""
+        self._read.clear()
+        for key, value in list(self._head.items()):
+            if isinstance(value, list) and any(map(self._is_item, value)):
+                del self._head[key]
+
+    def _in_order(self, listed: set[int]) -> Iterator[Any]:
+        """Give the items as they stand; what stands elsewhere than in the list, but once."""
+        known = {encode_item(self._items[place]) for place in listed}
+        for place in sorted(self._items):
+            line = encode_item(self._items[place])
+            if place in listed or line not in known:
+                known.add(line)
+                yield self._items[place]
 
     def _skip(self, position: int) -> int:
         found = self._skipped.match(self._text, max(position, 0))

@@ -65,8 +65,8 @@ class ConversationMessage:
         """
         if not isinstance(data, dict):
             raise ValueError("a message is not an object")  # noqa: TRY004 - it is data
-        if not isinstance(data.get("type"), str) or not isinstance(data.get("text"), str):
-            raise ValueError("a message without type or text")  # noqa: TRY004
+        if not is_message(data):
+            raise ValueError("a message without type or text")
         message = cls(
             timestamp=_text(data.get("timestamp")),
             message_id=_number(data.get("message_id")),
@@ -226,6 +226,15 @@ class Footprint:
 def is_metadata(data: object) -> bool:
     """Tell a chat's metadata from an object of another kind."""
     return isinstance(data, dict) and not _METADATA_KEYS.isdisjoint(data)
+
+
+def is_message(data: object) -> bool:
+    """Tell a message from an object of another kind."""
+    return (
+        isinstance(data, dict)
+        and isinstance(data.get("type"), str)
+        and isinstance(data.get("text"), str)
+    )
 
 
 def newest_first(metadata: ConversationMetadata) -> tuple[timedelta, timedelta, str]:

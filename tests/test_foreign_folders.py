@@ -470,6 +470,32 @@ async def test_messages_without_metadata_are_a_chat(tmp_path: Path) -> None:
     assert stored(folder, "b")["metadata"]["message_count"] == 3
 
 
+async def test_metadata_of_another_kind_are_kept_beside_what_the_index_knows(
+    tmp_path: Path,
+) -> None:
+    folder = old_folder(tmp_path, "a")
+    foreign = {"metadata": {"origin": {"tool": 5}}, "messages": old_messages("a")}
+    write_json(folder / "a.json", foreign)
+    async with managed(tmp_path) as manager:
+        assert await names(manager) == ["Chat a"]
+        assert await manager.take_damage_report(USER) == 0
+        assert await manager.add_message(USER, "a", question("new"))
+    assert stored(folder, "a")["metadata"]["origin"] == {"tool": 5}
+
+
+async def test_times_that_are_none_do_not_change_at_a_restart(tmp_path: Path) -> None:
+    folder = old_folder(tmp_path, "a")
+    (folder / "index.json").unlink()
+    messages = [old_message("one", timestamp="soon"), old_message("two", timestamp=5)]
+    write_json(folder / "a.json", {"messages": messages})
+    seen = []
+    for _ in range(2):
+        async with managed(tmp_path) as manager:
+            seen += await manager.list_conversations(USER)
+            await manager.pin_conversation(USER, "a")
+    assert {(chat.created_at, chat.updated_at) for chat in seen} == {("soon", "soon")}
+
+
 async def test_two_active_flags_are_one_active_chat(tmp_path: Path) -> None:
     old_folder(tmp_path, "a", "b", "c", active="c")
     async with managed(tmp_path) as manager:
@@ -507,6 +533,7 @@ async def test_what_a_crash_left_behind_is_swept(tmp_path: Path) -> None:
 OTHER_FILES: dict[str, Any] = {
     "settings": {"theme": "dark"},
     "texts": {"messages": ["Hello", "Bye"]},
+    "templates": {"all": [{"type": "greeting", "text": "Hello"}]},
     "package": {"metadata": {"version": 1}},
     "list": [1, 2, 3],
     "number": 5,
@@ -553,6 +580,9 @@ ODDITIES: dict[str, tuple[Callable[[bytes], bytes], int]] = {
     "key twice": (with_text('"fast", "text": "question of a"'), 1),
     "list twice": (lambda data: data.rstrip(b" \r\n}]") + b'}], "messages": []}', 1),
     "second document": (lambda data: data + data, 1),
+    "list misspelt": (lambda data: data.replace(b'"messages"', b'"mes ages"', 1), 1),
+    "no beginning": (lambda data: data[100:], 1),
+    "no head": (lambda data: data[data.index(b"[") + 1 :], 1),
 }
 
 

@@ -128,6 +128,43 @@ def test_a_key_that_stands_twice_loses_neither_list() -> None:
     assert read.items == [{"n": 1}, {"n": 2}]
 
 
+def is_numbered(item: object) -> bool:
+    return isinstance(item, dict) and "n" in item
+
+
+LINES = """{"metadata": {"messages": [{"other": 1}]}, "messages": [
+{"n": 1},
+{"n": 2}
+]}
+"""
+INDENTED_LINES = json.dumps(json.loads(LINES), indent=2)
+
+
+@pytest.mark.parametrize(
+    ("document", "items"),
+    [
+        (LINES.replace('"messages": [\n', '"mes ages": [\n'), [1, 2]),
+        (LINES.replace('"other": 1}', '"other": 1'), [1, 2]),
+        (LINES[12:], [1, 2]),
+        (LINES[LINES.index("\n") - 3 :], [1, 2]),
+        (LINES[LINES.index("1},") :], [2]),
+        ('{"n": 0},\n' + LINES, [0, 1, 2]),
+        (LINES + '{"n": 3}\n', [1, 2, 3]),
+        (LINES + LINES.replace("2}", "2},\n{" + '"n": 3}'), [1, 2, 3]),
+        (LINES.replace('{"n": 1}', LINES.strip())[:-3], [1, 2]),
+        (INDENTED_LINES[10:], [1, 2]),
+        (INDENTED_LINES.replace('"messages": [', '"mes ages": ['), [1, 2]),
+        (INDENTED_LINES.replace("\n", "")[10:], [1, 2]),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_an_item_is_found_wherever_it_stands(document: str, items: list[int]) -> None:
+    assert document not in (LINES, INDENTED_LINES)
+    read = json_lines.salvage(document.encode(), "messages", is_numbered)
+    assert read.damaged
+    assert [item["n"] for item in read.items if is_numbered(item)] == items
+
+
 @pytest.mark.parametrize(
     "other", [b'{"messages": {}}', b'{"messages": null}', b"{}", b"[]", b"5", b""]
 )

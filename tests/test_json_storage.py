@@ -669,13 +669,18 @@ def deleting_as(chat: str, successor: str) -> Verb:
     return lambda s: s.delete(USER, chat, deleted_at=LATER, successor=later)
 
 
+async def asking_first(storage: ConversationStorage) -> object:
+    return await storage.append_to_active(new_chat("a"), question("one"), updated_at=LATER)
+
+
 @pytest.mark.parametrize(
     ("chats", "first", "then"),
     [
+        ("", asking_first, deleting_as("a", "b")),
         ("a", deleting_as("a", "b"), deleting_as("b", "c")),
         ("ab", deleting_as("a", "c"), lambda s: s.restore(USER, "a", activate=True)),
     ],
-    ids=["the last and its successor", "deleted and restored"],
+    ids=["the first and its successor", "the last and its successor", "deleted and restored"],
 )
 async def test_killed_in_two_calls_in_a_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chats: str, first: Verb, then: Verb
@@ -692,6 +697,7 @@ async def test_killed_in_two_calls_in_a_row(
         return snapshots.taken[before:]
 
     async with opened(tmp_path / "chats") as storage:
+        await storage.open()
         for chat in chats:
             await storage.create(new_chat(chat, name=chat))
         killed_first = await make(storage, first, tmp_path / "chats")

@@ -231,6 +231,8 @@ async def test_an_edited_question_is_stored_and_can_be_answered_anew(
     shown = len(client.telegram.calls)
     await client.feed(edited_message=asked | {"text": "Why?", "edit_date": 1795363201})
     await client.feed(edited_message=asked | {"message_id": 99, "text": "Unknown"})
+    in_another_dialog = {"date": asked["date"] + 86400, "text": "With the same id"}
+    await client.feed(edited_message=asked | in_another_dialog)
     await client.feed(edited_message=asked | {"text": " \n"})
     assert len(client.telegram.calls) == shown
     await client.ask("Next?")
@@ -250,6 +252,21 @@ async def test_a_long_paste_is_one_question(
     assert [turn.text for turn in model.asked[0][0]] == ["".join(pieces)]
     texts = await until(manager, lambda texts: len(texts) == 2)
     assert texts[0] == "".join(pieces)
+
+
+async def test_a_paste_of_several_messages_cannot_be_edited(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    first, second = client.message("x" * 4096), client.message("the end")
+    await client.feed(message=first)
+    await client.feed(message=second)
+    await until(manager, lambda texts: len(texts) == 2)
+    for piece in (first, second):
+        await client.feed(edited_message=piece | {"text": "changed"})
+        assert client.text.startswith("A long text that came in several messages")
+    [question, _] = await messages_of(manager)
+    assert question.text == "x" * 4096 + "the end"
+    assert question.pieces == (second["message_id"],)
 
 
 async def test_a_paste_cut_at_a_line_and_pieces_that_come_at_once(

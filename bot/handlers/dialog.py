@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from aiogram import Bot, Router
 from aiogram.enums import ChatType, ContentType
 from aiogram.types import Message
 
-from conversations import ConversationManager, ConversationMessage, clean_text
+from conversations import ConversationManager, ConversationMessage, clean_text, parse_time
 
 from ..answering import Answering
 from ..finishing import estimate_tokens
@@ -19,6 +20,7 @@ from ..questions import Questions
 
 _SEARCHED_CHATS = 5  # an edited question is nearly always one of the last
 _SEARCHED_MESSAGES = 100
+_PASTING = timedelta(minutes=1)  # between the first piece of a paste and its last
 
 
 def create_dialog_router(*, exclusive: bool) -> Router:
@@ -64,7 +66,7 @@ async def change_question(
     text = await _text_for_us(message, bot)
     if not clean_text(text):
         return
-    found = await _find_question(message.message_id, person, manager)
+    found = await _find_question(message, person, manager)
     if found is None:
         return
     conversation_id, question, is_last = found
@@ -92,9 +94,12 @@ async def refuse_other_than_text(message: Message, person: Person) -> None:
 
 
 async def _find_question(
-    message_id: int, person: Person, manager: ConversationManager
+    asked: Message, person: Person, manager: ConversationManager
 ) -> tuple[str, ConversationMessage, bool] | None:
-    """Find a question among the latest ones; tell its chat, and whether it is the last there."""
+    """Find a question among the latest ones; tell its chat, and whether it is the last there.
+
+    In another dialog, and in an imported chat, other messages have the same ids; hence the time.
+    """
     chats = await manager.list_conversations(person.user_id)
     chats.sort(key=lambda chat: not chat.is_active)
     for chat in chats[:_SEARCHED_CHATS]:
@@ -103,7 +108,8 @@ async def _find_question(
         )
         questions = [message for message in messages if message.type == "user_question"]
         for question in questions:
-            if message_id in {question.message_id, *question.pieces}:
+            apart = abs(parse_time(question.timestamp) - asked.date)
+            if asked.message_id in {question.message_id, *question.pieces} and apart < _PASTING:
                 return chat.conversation_id, question, question is questions[-1]
     return None
 

@@ -16,6 +16,7 @@ from tests.faults.recorder import Fault
 from tests.faults.shim import Shim
 from tests.faults.traces import Trace, record
 
+POINTS = 10_000  # an operation's number times this, and a call's number in it, make a point
 _FOLLOWING = 2  # operations that the process does after the one that failed
 
 
@@ -48,6 +49,19 @@ class Attempt:
 
 
 async def beginnings(bench: Bench) -> list[Beginning]:
+    """Give all those at which something is to be tried."""
+    job = bench.job
+    if job.point is None and not job.during:
+        return (await _all_beginnings(bench))[:: job.every]
+    return [
+        beginning
+        for beginning in await _all_beginnings(bench)
+        if job.during in ("", beginning.operation.name)
+        and (job.point is None or job.point // POINTS == beginning.number)
+    ]
+
+
+async def _all_beginnings(bench: Bench) -> list[Beginning]:
     operations = bench.subject.workload(bench.seed)
     trace = await record(bench, operations)
     disk, expected = Disk({}), bench.expected()

@@ -17,20 +17,40 @@ from tests.faults.subjects import Subject
 STORE = "store"  # the store's own folder, below the one that is watched
 
 
-@dataclass
-class Tally:
-    """What one mode found with one subject and one seed."""
+@dataclass(frozen=True)
+class Job:
+    """One mode with one subject and one seed."""
 
     mode: str
-    subject: str
-    seed: int
+    subject: str = "files"
+    seed: int = 0
+    thin: int = 1  # every so many cases are tried
+    every: int = 1  # and, where it goes by operations, in every so many of them
+    point: int | None = None  # the one alone that a finding names
+    during: str = ""  # only where an operation of this name is under way
+    first_only: bool = False  # the first finding is enough
+
+    def __str__(self) -> str:
+        return f"--mode '{self.mode}' --subject {self.subject} --seed {self.seed}"
+
+
+@dataclass
+class Tally:
+    """What a job found."""
+
+    job: Job
     cases: int = 0
     states: int = 0  # distinct folders that were opened
     broken: list[str] = field(default_factory=list)  # one line each, with the way to replay it
+    skipped: str = ""  # why it was not run
 
 
 class BrokenError(Exception):
     """The first thing found where the first one is enough."""
+
+
+class SkippedError(Exception):
+    """This machine has not got what a mode needs."""
 
 
 @dataclass
@@ -42,27 +62,15 @@ class Seen:
 
 
 class Bench:
-    def __init__(
-        self,
-        mode: str,
-        subject: Subject,
-        seed: int,
-        place: Path,
-        *,
-        point: int | None = None,
-        thin: int = 1,
-        first_only: bool = False,
-    ) -> None:
-        """Work in the empty folder `place`; try one point alone, or every `thin`-th one."""
+    def __init__(self, job: Job, subject: Subject, place: Path) -> None:
+        """Work in the empty folder `place`."""
+        self.job = job
         self.subject = subject
-        self.seed = seed
-        self.point = point
-        self.tally = Tally(mode, subject.name, seed)
+        self.seed = job.seed
+        self.tally = Tally(job)
         self.disk = place / "disk"
         self._checked = place / "checked"
-        self._thin = thin
         self._asked = 0
-        self._first_only = first_only
         self._seen: dict[bytes, Seen] = {}
 
     @property
@@ -71,8 +79,11 @@ class Bench:
         return 40 if self.seed % 2 else 1
 
     def wants(self, point: int) -> bool:
+        """Tell whether to try this point, and count that it was asked for."""
+        if self.job.point is not None:
+            return self.job.point == point
         self._asked += 1
-        return self._asked % self._thin == 0 if self.point is None else self.point == point
+        return self._asked % self.job.thin == 0
 
     def expected(self) -> Expected:
         states = {user: [self.subject.empty()] for user in self.subject.users}
@@ -83,10 +94,8 @@ class Bench:
         self.tally.cases += 1
         found = list(wrong)
         if found:
-            tally = self.tally
-            how = f"--mode '{tally.mode}' --subject {tally.subject} --seed {tally.seed}"
-            self.tally.broken.append(f"{how} --point {point}: {what}: {'; '.join(found)}")
-            if self._first_only:
+            self.tally.broken.append(f"{self.job} --point {point}: {what}: {'; '.join(found)}")
+            if self.job.first_only:
                 raise BrokenError
 
     async def check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
-from tests.faults.attempts import Attempt, attempt, beginnings
+from tests.faults.attempts import POINTS, Attempt, attempt, beginnings
 from tests.faults.bench import Bench
 from tests.faults.calls import Sync
 from tests.faults.losses import all_lost, losses
@@ -109,7 +109,7 @@ async def _attempts(bench: Bench, faults: Faults) -> AsyncIterator[tuple[int, st
             whole = await attempt(bench, beginning, None, warm=warm)
             assert not whole.wrong, f"{beginning.operation.name} on a whole disk: {whole.wrong}"
             for at, name in enumerate(whole.calls, 1):
-                point = 10_000 * beginning.number + (0 if warm else 5_000) + at
+                point = POINTS * beginning.number + (0 if warm else 5_000) + at
                 for fault in faults(at, name):
                     if not bench.wants(point):
                         continue

@@ -16,7 +16,7 @@ async def killed(bench: Bench) -> None:
     """Killed before every call."""
     trace = await record(bench, bench.subject.workload(bench.seed))
     for stop in trace.stops():
-        if bench.wants(stop.point):
+        if _wants(bench, stop):
             await bench.check(stop.point, f"killed {stop}", stop.disk.tree(), stop.expected)
 
 
@@ -24,7 +24,7 @@ async def torn(bench: Bench) -> None:
     """Killed in every write, after a part of its bytes."""
     trace = await record(bench, bench.subject.workload(bench.seed))
     for stop in trace.stops():
-        if not bench.wants(stop.point):
+        if not _wants(bench, stop):
             continue
         for change in stop.call.changes if stop.call else ():
             if isinstance(change, Write):
@@ -38,7 +38,7 @@ async def power_lost(bench: Bench) -> None:
     """The power fails before every call, and what was not synced is lost in many ways."""
     trace = await record(bench, bench.subject.workload(bench.seed))
     for stop in trace.stops():
-        if bench.wants(stop.point):
+        if _wants(bench, stop):
             await check_losses(bench, stop)
 
 
@@ -49,7 +49,7 @@ async def side_by_side(bench: Bench) -> None:
     """
     trace = await record(bench, bench.subject.workload(bench.seed), at_once=True)
     for stop in trace.stops():
-        if bench.wants(stop.point):
+        if _wants(bench, stop):
             await bench.check(stop.point, f"killed {stop}", stop.disk.tree(), stop.expected)
             await check_losses(bench, stop)
 
@@ -83,7 +83,7 @@ async def _twice(
     trace = await record(bench, bench.subject.workload(bench.seed))
     tried = set()
     for stop in trace.stops():
-        if not bench.wants(stop.point):
+        if not _wants(bench, stop):
             continue
         disk = first(stop.disk)
         key = digest(disk.tree()), digest(all_lost(disk))
@@ -98,6 +98,12 @@ async def _twice(
             what = f"stopped {stop}, and in the recovery {inner}"
             tree = second(inner.disk)
             await bench.check(stop.point, what, tree, inner.expected, go_on=False)
+
+
+def _wants(bench: Bench, stop: Stop) -> bool:
+    during = bench.job.during
+    names = {operation.name for operation in stop.expected.under_way()}
+    return (not during or during in names) and bench.wants(stop.point)
 
 
 def _parts(size: int) -> list[int]:

@@ -6,11 +6,10 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults import damage, errors, kills, owners, turns
-from tests.faults.bench import Bench, BrokenError, Tally
+from tests.faults import errors, kills, owners, processes, real_disks, spoilt, turns
+from tests.faults.bench import Bench, BrokenError, Job, SkippedError, Tally
 from tests.faults.subjects import SUBJECTS
 
 Mode = Callable[[Bench], Awaitable[None]]
@@ -20,8 +19,8 @@ MODES: dict[str, Mode] = {
     "torn write": kills.torn,
     "power loss": kills.power_lost,
     "side by side": kills.side_by_side,
-    "kill, kill": kills.killed_twice,
-    "kill, power loss": kills.killed_then_power_lost,
+    "killed, killed": kills.killed_twice,
+    "killed, power loss": kills.killed_then_power_lost,
     "power loss, power loss": kills.power_lost_twice,
     "error": errors.error_once,
     "lasting error": errors.error_from_there_on,
@@ -32,20 +31,12 @@ MODES: dict[str, Mode] = {
     "cancelled": turns.cancelled,
     "held": turns.held,
     "second owner": owners.owned,
-    "damage": damage.damaged,
+    "damage": spoilt.damaged,
+    "process killed at a call": processes.killed_by_strace,
+    "process killed at random": processes.killed_at_random,
+    "error from the system": processes.error_by_strace,
+    **real_disks.MODES,
 }
-
-
-@dataclass(frozen=True)
-class Job:
-    """One mode with one subject and one seed; every `thin`-th case of it, or the one at `point`."""
-
-    mode: str
-    subject: str = "files"
-    seed: int = 0
-    thin: int = 1
-    point: int | None = None
-    first_only: bool = False
 
 
 def run(job: Job) -> Tally:
@@ -53,23 +44,17 @@ def run(job: Job) -> Tally:
     logging.getLogger("conversations").setLevel(logging.CRITICAL)  # it tells of every fault
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as place:
-        bench = Bench(
-            job.mode,
-            SUBJECTS[job.subject],
-            job.seed,
-            Path(place),
-            point=job.point,
-            thin=job.thin,
-            first_only=job.first_only,
-        )
+        bench = Bench(job, SUBJECTS[job.subject], Path(place))
         try:
             asyncio.run(_run(bench))
         except BrokenError:
             pass  # it is noted
+        except SkippedError as error:
+            bench.tally.skipped = str(error)
         except AssertionError as error:
             bench.tally.broken.append(f"{job}: {error}")
         return bench.tally
 
 
 async def _run(bench: Bench) -> None:
-    await MODES[bench.tally.mode](bench)
+    await MODES[bench.job.mode](bench)

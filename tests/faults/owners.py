@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.faults.attempts import Beginning, beginnings
+from tests.faults.attempts import POINTS, Beginning, beginnings
 from tests.faults.bench import STORE, Bench
 from tests.faults.calls import Mark
 from tests.faults.folders import lay_out
@@ -13,10 +13,11 @@ from tests.faults.folders import lay_out
 async def owned(bench: Bench) -> None:
     """Between two operations of the owner somebody else tries one."""
     for beginning in await beginnings(bench):
-        if bench.wants(beginning.number):
+        point = POINTS * beginning.number
+        if bench.wants(point):
             lay_out(beginning.tree, bench.disk)
             wrong = await _with_intruder(bench, beginning, bench.disk / STORE)
-            bench.count(beginning.number, f"second owner at {beginning.operation.name}", wrong)
+            bench.count(point, f"second owner at {beginning.operation.name}", wrong)
 
 
 async def _with_intruder(bench: Bench, beginning: Beginning, root: Path) -> list[str]:

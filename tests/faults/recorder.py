@@ -64,7 +64,7 @@ class Recorder:
     def __init__(self, root: Path, disk: Disk, *, calls_per_tick: int = 1) -> None:
         """Begin with `root` holding what `disk` does, which goes on with it.
 
-        File times go on by 4 ms every so many calls.
+        File times go on by 4 ms every so many calls; with 0 they are left to the system.
         """
         self.root = os.path.abspath(root)  # noqa: PTH100 - the paths of calls are plain strings
         self.events: list[Event] = []
@@ -138,10 +138,13 @@ class Recorder:
 
     def _record(self, wanted: Wanted[_Result], changes: tuple[Change, ...]) -> None:
         self._calls += 1
-        time = self._start + self._calls // self._calls_per_tick * _TICK
+        ticks = self._calls // self._calls_per_tick if self._calls_per_tick else 0
+        time = self._start + ticks * _TICK
         call = Call(wanted.name, wanted.path, time, changes)
         self.disk.apply(call)
         self.events.append(call)
+        if not self._calls_per_tick:
+            return
         for changed in _changed(changes):
             _utime(f"{self.root}/{changed}", ns=(time, time))
         if changes and wanted.descriptor is not None:

@@ -39,6 +39,9 @@ class Subject(Protocol):
     def workload(self, seed: int) -> list[Operation]:
         """Give a history; 0 and 1 are the same one, which does all that can be done."""
 
+    def drawn(self, seed: int, count: int, states: dict[int, State]) -> list[Operation]:
+        """Draw a history by lot that goes on from these states; every seed makes other names."""
+
     def probes(self, user: int, state: State) -> list[Operation]:
         """Give operations that work in this state and show what `observe` cannot."""
 
@@ -68,6 +71,9 @@ class ChatFiles:
 
     def workload(self, seed: int) -> list[Operation]:
         return tour() if seed < 2 else drawn(seed, 60)
+
+    def drawn(self, seed: int, count: int, states: dict[int, State]) -> list[Operation]:
+        return drawn(seed, count, states)
 
     def probes(self, user: int, state: State) -> list[Operation]:
         return every_verb(Script("probe"), user, state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.faults.attempts import Attempt, attempt, begin, beginnings, guard, hear, reopen
+from tests.faults.attempts import POINTS, Attempt, attempt, begin, beginnings, guard, hear, reopen
 from tests.faults.bench import STORE, Bench
 from tests.faults.calls import Mark
 from tests.faults.folders import lay_out
@@ -34,7 +34,7 @@ async def _in_every_call(bench: Bench, *, is_cancelled: bool) -> None:
         meanwhile = bench.subject.probes(user, beginning.expected.of(user)[0])[:3]
         whole = await attempt(bench, beginning, None)
         for at, name in enumerate(whole.calls, 1):
-            point = 10_000 * beginning.number + at
+            point = POINTS * beginning.number + at
             if bench.wants(point):
                 made = begin(beginning)
                 await _run(bench, made, at, meanwhile, is_cancelled=is_cancelled)

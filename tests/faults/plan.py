@@ -1,0 +1,65 @@
+"""How much of everything a full run tries: as much as fits into some minutes of two cores."""
+
+from __future__ import annotations
+
+from tests.faults.bench import Job
+
+
+def full() -> list[Job]:
+    """Give all jobs, the long ones first, so that none is left alone at the end."""
+    return [
+        *(Job("failed fsync, power loss", seed=seed, thin=2) for seed in (0, 2)),
+        Job("error", seed=0, thin=4),
+        Job("error", seed=3, thin=16),
+        Job("lasting error", seed=0, thin=4),
+        Job("lasting error", seed=2, thin=16),
+        *(Job("power loss", seed=seed) for seed in range(5)),
+        *(Job("side by side", seed=seed) for seed in (2, 3)),
+        *(Job("killed, killed", seed=seed, thin=2) for seed in (0, 3)),
+        *(Job("killed, power loss", seed=seed) for seed in (0, 2)),
+        *(Job("power loss, power loss", seed=seed) for seed in (0, 1, 2)),
+        Job("error though done", seed=0, thin=2),
+        *(Job("failed fsync", seed=seed) for seed in range(4)),
+        Job("short write", seed=0, thin=2),
+        *(Job("kill", seed=seed) for seed in range(4)),
+        *(Job("torn write", seed=seed) for seed in (0, 2)),
+        Job("cancelled", seed=0, thin=3),
+        Job("held", seed=0, thin=3),
+        *(Job("process killed at random", seed=seed) for seed in range(2)),
+        Job("process killed at a call"),
+        Job("error from the system", thin=2),
+        *(Job(f"power cut, {name}", thin=3) for name in ("ext4", "ext4 plain", "xfs", "btrfs")),
+        Job("second owner"),
+        Job("damage", seed=0),
+        Job("damage", seed=2),
+    ]
+
+
+# Every so many operations, and every so many cases, for a look in passing.
+_BRIEF = {
+    "kill": (1, 10),
+    "torn write": (1, 15),
+    "power loss": (1, 30),
+    "side by side": (1, 70),
+    "killed, killed": (1, 70),
+    "killed, power loss": (1, 50),
+    "power loss, power loss": (1, 40),
+    "error": (7, 40),
+    "lasting error": (7, 40),
+    "error though done": (7, 10),
+    "short write": (7, 6),
+    "failed fsync": (7, 4),
+    "failed fsync, power loss": (7, 12),
+    "cancelled": (7, 10),
+    "held": (7, 6),
+    "second owner": (7, 1),
+    "damage": (1, 6),
+}
+
+
+def brief() -> list[Job]:
+    """Give a job of each mode that needs nothing but memory; together they take seconds."""
+    return [
+        Job(mode, seed=2 * (mode == "side by side"), thin=thin, every=every, first_only=True)
+        for mode, (every, thin) in _BRIEF.items()
+    ]

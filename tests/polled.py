@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiogram import Bot, Dispatcher
 from aiogram.types import User
 
 from bot import SimpleAnswerer, create_router
+from bot.access import Access
 from bot.answerers import Answerer
 from bot.inbox import Inbox
 from bot.polling import poll
@@ -39,19 +41,34 @@ class Polled:
 
 @asynccontextmanager
 async def polled(
-    folder: Path, telegram: QueueingTelegram, answerer: Answerer | SimpleAnswerer
+    folder: Path,
+    telegram: QueueingTelegram,
+    answerer: Answerer | SimpleAnswerer,
+    allowed_user_ids: Collection[int] = (),
+    **options: Any,
 ) -> AsyncIterator[Polled]:
-    """Run the bot on a folder; at the end it is stopped as by SIGTERM."""
+    """Run the bot on a folder; at the end it is stopped as by SIGTERM.
+
+    `options` are `create_router`'s.
+    """
     storage = JsonStorage(folder)
     manager = ConversationManager(storage, raise_errors=True)
     dispatcher = Dispatcher(disable_fsm=True)
-    dispatcher.include_router(create_router(manager, answerer=answerer, exclusive=True))
+    dispatcher.include_router(
+        create_router(
+            manager,
+            answerer=answerer,
+            exclusive=True,
+            allowed_user_ids=allowed_user_ids,
+            **options,
+        )
+    )
     inbox = Inbox(folder / "inbox.jsonl")
     await inbox.open()
     bot = Bot("42:TEST", session=telegram)
     bot._me = User.model_validate(BOT_USER)
     stopping = asyncio.Event()
-    polling = asyncio.create_task(poll(dispatcher, bot, inbox, stopping))
+    polling = asyncio.create_task(poll(dispatcher, bot, inbox, stopping, Access(allowed_user_ids)))
     try:
         yield Polled(manager, inbox, telegram, stopping)
     finally:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types bench clean
+.PHONY: run test lint types bench faults clean
 
 run: $(VENV)/run-ready $(if $(MODEL)$(shell grep -s '^MODEL=.' .env),$(VENV)/model-ready)
 	$(BIN)/python -m bot
@@ -17,6 +17,12 @@ lint: $(VENV)/test-ready
 
 types: $(VENV)/test-ready
 	$(BIN)/mypy
+
+faults: $(VENV)/test-ready
+	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.faults.bot_kills
+	$(BIN)/python -m tests.faults.program_kills
+	$(BIN)/python -m tests.faults.histories --examples 10000
 
 bench: $(VENV)/test-ready
 	$(BIN)/python -m tests.benchmarks.first_word

@@ -64,7 +64,7 @@ async def beginnings(bench: Bench) -> list[Beginning]:
 async def _all_beginnings(bench: Bench) -> list[Beginning]:
     operations = bench.subject.workload(bench.seed)
     trace = await record(bench, operations)
-    disk, expected = Disk({}), bench.expected()
+    disk, expected = Disk(bench.subject.before()), bench.expected()
     found: list[Beginning] = []
     for event in trace.events:
         if isinstance(event, Call):

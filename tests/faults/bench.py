@@ -86,7 +86,7 @@ class Bench:
         return self._asked % self.job.thin == 0
 
     def expected(self) -> Expected:
-        states = {user: [self.subject.empty()] for user in self.subject.users}
+        states = {user: [self.subject.initial(user)] for user in self.subject.users}
         return Expected(states, self.subject.shown)
 
     def count(self, point: int, what: str, wrong: Iterable[str]) -> None:

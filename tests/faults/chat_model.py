@@ -186,6 +186,12 @@ def keep_file(state: State, name: str, data: bytes) -> str:
     return f"files/{name}"
 
 
+def take_damage(state: State) -> int:
+    count: int = state["damage"]
+    state["damage"] = 0
+    return count
+
+
 def is_untouched(state: State, chat_id: str) -> bool:
     chat = state["chats"][chat_id]
     return not (chat["messages"] or chat["pinned"]) and chat["name_source"] == "default"

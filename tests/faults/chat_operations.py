@@ -165,6 +165,13 @@ def keep_file(user: int, name: str, data: bytes) -> Operation:
     return Operation("keep file", user, act, change)
 
 
+def take_damage(user: int) -> Operation:
+    async def act(storage: ConversationStorage) -> int:
+        return await storage.take_damage(user)
+
+    return Operation("take damage", user, act, chat_model.take_damage)
+
+
 def listed(metadata: ConversationMetadata) -> dict[str, Any]:
     """A chat's metadata as the model has them."""
     counts = metadata.message_count, metadata.total_tokens

@@ -28,6 +28,7 @@ from tests.faults.operations import Operation, State
 
 _HISTORY = 14  # operations; each takes a process per call
 _ROUNDS = 100
+_MANY = 300  # operations; more than a process comes to before it is killed
 _PATIENCE = 60.0  # seconds
 _CALLS = (
     "openat", "write", "pwrite64", "writev", "fsync", "fdatasync", "ftruncate", "fallocate",
@@ -56,13 +57,15 @@ async def killed_at_random(bench: Bench) -> None:
     """SIGKILL after a random time, again and again, on a folder that grows old with it."""
     rng = random.Random(bench.seed)
     subject, root = bench.subject, bench.disk / STORE
-    states = {user: subject.empty() for user in subject.users}
-    lay_out({}, bench.disk)
+    states = {user: subject.initial(user) for user in subject.users}
+    lay_out(subject.before(), bench.disk)
     for number in range(1, _ROUNDS // bench.job.thin + 1):
-        history = subject.drawn(_seed(bench, number), 1000, states)
+        seed = str(_seed(bench, number))
+        history = subject.drawn(int(seed), _MANY, states)
         given = bench.disk.with_name("states")
         given.write_bytes(pickle.dumps(states))
-        with _program(bench, "--seed", str(_seed(bench, number)), "--states", str(given)) as run:
+        options = ("--seed", seed, "--count", str(_MANY), "--states", str(given))
+        with _program(bench, *options) as run:
             run.go_on()
             await asyncio.sleep(rng.uniform(0.0, 0.2))
             run.process.send_signal(signal.SIGKILL)
@@ -158,7 +161,7 @@ def _count(bench: Bench) -> list[tuple[str, int]]:
 
 def _traced(bench: Bench, injected: str | None) -> tuple[list[list[object]], str]:
     """Run the history under strace; give what it said, and strace's log."""
-    lay_out({}, bench.disk)
+    lay_out(bench.subject.before(), bench.disk)
     log = bench.disk.with_name("strace")
     if shutil.which("strace") is None:
         raise SkippedError("there is no strace")

@@ -157,7 +157,7 @@ class Shim(Recorder):
 
     def _ours(self, path: Any, dir_fd: int | None = None) -> str | None:
         """Give a path relative to the folder; None when it is not in there."""
-        if isinstance(path, int):
+        if not isinstance(path, str | bytes | os.PathLike):
             return self._open[path][1] if path in self._open else None
         name = os.fsdecode(path)
         if dir_fd is not None:
@@ -259,10 +259,10 @@ class Shim(Recorder):
             raise NotImplementedError(f"{ours} is written past the functions of os")
         return self.call(Wanted("io.open", ours, lambda _: real()))
 
-    def _refuse(self, name: str, path: Any, *args: Any, **options: Any) -> Any:
-        if self._ours(path) is not None:
+    def _refuse(self, name: str, *args: Any, **options: Any) -> Any:
+        if any(self._ours(path) is not None for path in args[:2]):
             raise NotImplementedError(f"the disk in memory does not know os.{name}")
-        return self._real[name](path, *args, **options)
+        return self._real[name](*args, **options)
 
 
 def _path_of(descriptor: int) -> str:

@@ -54,8 +54,8 @@ class Trace:
 
 async def record(bench: Bench, operations: Iterable[Operation], *, at_once: bool = False) -> Trace:
     """Run a history from nothing on a whole disk; `at_once` lets the users work side by side."""
-    disk = Disk({})
-    lay_out({}, bench.disk)
+    disk = Disk(bench.subject.before())
+    lay_out(disk.tree(), bench.disk)
     with Shim(bench.disk, disk, calls_per_tick=bench.calls_per_tick) as shim:
         async with bench.subject.opened(bench.disk / STORE) as store:
             queues = _by_user(operations) if at_once else [list(operations)]
@@ -63,7 +63,7 @@ async def record(bench: Bench, operations: Iterable[Operation], *, at_once: bool
             events = list(shim.events)
     past = shim.bypassed()
     assert not past, f"written past the functions of os: {past}"
-    return Trace(Disk({}), bench.expected(), events)
+    return Trace(Disk(bench.subject.before()), bench.expected(), events)
 
 
 async def record_again(bench: Bench, stop: Stop, disk: Disk, *, is_durable: bool) -> Trace | None:

@@ -30,7 +30,7 @@ from conversations import ConversationManager, Footprint
 from tests.chats import fill, question
 from tests.polled import polled
 from tests.storages import opened
-from tests.telegram import Client, FakeTelegram, MakeClient, QueueingTelegram
+from tests.telegram import PATIENCE, Client, FakeTelegram, MakeClient, QueueingTelegram
 
 CANARY = "kanarienvogel"
 
@@ -93,7 +93,7 @@ async def test_it_tells_what_goes_asks_twice_and_gives_a_receipt(
         "Your settings go too, and answers that are on their way are given up. What stands in"
         " this dialog is kept by Telegram: clear its history there."
     )
-    assert client.labels == ["Erase everything…", "Cancel"]
+    assert client.labels == ["📦 All chats as a zip", "Erase everything…", "Cancel"]
     await client.press("Erase everything…")
     assert client.text.startswith("Are you sure? This cannot be undone.\n• 2 chats")
     assert client.labels == ["No, keep everything", "Yes, erase everything"]
@@ -108,6 +108,45 @@ async def test_it_tells_what_goes_asks_twice_and_gives_a_receipt(
     assert (await client.ask("A fresh start")).startswith("You wrote: A fresh start")
     [chat] = await manager.list_conversations(1001)
     assert (chat.name, chat.message_count >= 1) == ("A fresh start", True)
+
+
+async def test_taken_out_erased_and_brought_back(
+    client: Client, manager: ConversationManager, folder: Path, telegram: FakeTelegram
+) -> None:
+    async def all_of_it() -> list[tuple[str, bool, list[dict[str, Any]]]]:
+        chats = []
+        for chat in await manager.list_conversations(1001):
+            messages = await manager.get_messages(1001, chat.conversation_id, 100)
+            chats.append((chat.name, chat.pinned, [message.to_dict() for message in messages]))
+        return chats
+
+    await fill(manager, 1001, 2)
+    for text in ("Where shall we travel?", "And when?"):
+        await client.ask(text)
+    other = (await manager.list_conversations(1001))[1]
+    await manager.pin_conversation(1001, other.conversation_id)
+    await settled(manager)
+    before = await all_of_it()
+    await client.send("/forget")
+    menu = client.screen
+    await client.press("All chats as a zip", menu)
+    [archive] = telegram.documents
+    await client.press("Erase everything…", menu)
+    await client.press("Yes, erase everything")
+    assert not (folder / "user_1001").exists()
+    await client.send_file("chats.zip", archive)
+    assert await all_of_it() == [chat for chat in before if chat[2] or chat[1]]
+
+
+async def settled(manager: ConversationManager) -> None:
+    """Wait until every answer is there and noted as sent."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            active = await manager.get_active_conversation_id(1001)
+            messages = await manager.get_messages(1001, active or "", 100)
+            if len(messages) == 4 and all(message.sent_as for message in messages):
+                return
+            await asyncio.sleep(0.001)
 
 
 async def test_the_button_of_the_settings_and_two_ways_out(

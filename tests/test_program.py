@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from bot.commands import COMMANDS
 from tests.playground_client import Message, Person
 from tests.program import Program
 
@@ -40,9 +41,7 @@ async def test_the_tour(tmp_path: Path) -> None:
         greeting = await ben.ask("/start")
         assert greeting["text"].startswith("👋 Hello!")
         dialog = await ben.dialog()
-        assert [command["command"] for command in dialog["bot"]["commands"]] == [
-            "new", "chats", "rename", "delete", "trash", "again", "stop", "mode", "help",
-        ]  # fmt: skip
+        assert [command["command"] for command in dialog["bot"]["commands"]] == list(COMMANDS)
         await ben.ask("Where shall we travel?", "You wrote: Where")
         await ben.ask("/new", "What shall we talk about?")
         await ben.ask("What is for dinner?", "This is the first message")

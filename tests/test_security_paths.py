@@ -52,6 +52,7 @@ def neighbours(root: Path) -> dict[str, bytes | None]:
 ARGUMENTS: dict[str, Any] = {
     "user_id": USER, "username": "x", "limit": 5, "name": "Mine", "mode": "deep",
     "message": question("x"), "old": question("x"), "new": answer("x"), "text": "x",
+    "instructions": "Be brief.",
 }  # fmt: skip
 
 

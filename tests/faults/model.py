@@ -316,6 +316,7 @@ class Model:
             "pinned": False,
             "name_source": "question" if name else "default",
             "mode": "fast",
+            "instructions": "",
             "deleted_at": None,
             "extra": {},
         }

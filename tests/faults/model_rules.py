@@ -74,7 +74,13 @@ def counts(messages: list[Facts]) -> Facts:
 
 def written(facts: Facts) -> Facts:
     """Give what stands in the index: the seed's keys, and of the others what says something."""
-    plain = {"pinned": False, "name_source": "question", "mode": "fast", "deleted_at": None}
+    plain = {
+        "pinned": False,
+        "name_source": "question",
+        "mode": "fast",
+        "instructions": "",
+        "deleted_at": None,
+    }
     entry: Facts = {key: facts[key] for key in _ALWAYS_WRITTEN}
     entry |= {key: facts[key] for key in plain if facts[key] != plain[key]}
     entry |= facts["extra"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults import errors, kills, owners, processes, real_disks, spoilt, turns
@@ -41,9 +42,11 @@ MODES: dict[str, Mode] = {
 
 def run(job: Job) -> Tally:
     """Run a job in an event loop and a folder of its own, in memory where there is such a disk."""
-    logging.getLogger("conversations").setLevel(logging.CRITICAL)  # it tells of every fault
     memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as place:
+    with (
+        _quietly(),
+        tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as place,
+    ):
         bench = Bench(job, SUBJECTS[job.subject], Path(place))
         try:
             asyncio.run(_run(bench))
@@ -54,6 +57,18 @@ def run(job: Job) -> Tally:
         except AssertionError as error:
             bench.tally.broken.append(f"{job}: {error}")
         return bench.tally
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the store silent, which tells of every fault."""
+    logger = logging.getLogger("conversations")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 async def _run(bench: Bench) -> None:

@@ -29,7 +29,17 @@ from tests.faults.history import Tally
 from tests.storages import opened
 
 # Verbs of the manager that no history calls, and why.
-UNDRIVEN = {"export_all": "it reads chat by chat, so that others come in between"}
+_OWN = "the model does not know it yet; it has tests of its own"
+UNDRIVEN = {
+    "export_all": "it reads chat by chat, so that others come in between",
+    "delete_conversations": _OWN,
+    "erase_user": _OWN,
+    "get_settings": _OWN,
+    "measure_user": _OWN,
+    "restore_deletion": _OWN,
+    "set_instructions": _OWN,
+    "update_settings": _OWN,
+}
 
 
 def test_every_verb_is_driven() -> None:

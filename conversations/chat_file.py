@@ -66,7 +66,8 @@ class ChatFile:
         described = is_metadata(raw)
         strange = raw is not None and not isinstance(raw, dict)
         if not described and known is not None:
-            raw = (raw or {} if not strange and not read.damaged else {}) | known.to_dict()
+            unknown = raw if isinstance(raw, dict) and not read.damaged else {}
+            raw = unknown | known.to_dict()
         metadata = ConversationMetadata.from_dict(
             raw, user_id=user_id, conversation_id=conversation_id
         )

@@ -260,7 +260,7 @@ class _Salvage:
         place = self._text.find("{")
         while place >= 0:
             value, after = self._value(place)
-            if after < 0 or self._list_key in value or not self._is_item(value):
+            if not self._is_item_alone(value):
                 return place + 1
             place = self._text.find("{", after)
         return len(self._text)
@@ -299,7 +299,7 @@ class _Salvage:
                 position = found.end()
                 continue
             self._items[position] = item
-            if self._is_item(item) and self._list_key not in item:  # else items may be inside
+            if self._is_item_alone(item):
                 self._read.append((position, after))
             position = after
 
@@ -309,10 +309,14 @@ class _Salvage:
         for start, end in [*sorted(self._read), (len(self._text), len(self._text))]:
             while found := self._any_item.search(self._text, position, start):
                 item, after = self._value(found.end())
-                position = found.end() + 1
-                if after >= 0 and self._is_item(item):
-                    self._items[found.end()], position = item, after
+                if self._is_item(item):
+                    self._items[found.end()] = item
+                position = after if self._is_item_alone(item) else found.end() + 1
             position = max(position, end)
+
+    def _is_item_alone(self, value: Any) -> bool:
+        """Tell an item that cannot hold others in a list of its own."""
+        return self._is_item(value) and self._list_key not in value
 
     def _forget_lists(self) -> None:
         """Have items be picked up from other members too; the key of theirs may be misspelt."""

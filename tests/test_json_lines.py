@@ -152,6 +152,7 @@ INDENTED_LINES = json.dumps(json.loads(LINES), indent=2)
         (LINES + '{"n": 3}\n', [1, 2, 3]),
         (LINES + LINES.replace("2}", "2},\n{" + '"n": 3}'), [1, 2, 3]),
         (LINES.replace('{"n": 1}', LINES.strip())[:-3], [1, 2]),
+        ('{"messages": [\n{"n": 0, "messages": [\n{"n": 1},\n{"n": 2}\n]}\n', [0, 1, 2]),
         (INDENTED_LINES[10:], [1, 2]),
         (INDENTED_LINES.replace('"messages": [', '"mes ages": ['), [1, 2]),
         (INDENTED_LINES.replace("\n", "")[10:], [1, 2]),

@@ -233,7 +233,9 @@ def read_last(path: Path, limit: int) -> list[ConversationMessage] | None:
             tail = file.read(step) + tail
             step *= 2
     lines = tail.removesuffix(b"]}\n").removesuffix(b"\n").split(b"\n")
-    del lines[0]  # the head, or a line that is cut
+    first = lines.pop(0)  # the head, or a line that is cut
+    if start == 0 and json_lines.decode_head(first, _LIST_KEY) is None:
+        return None
     messages, unreadable = _read_messages([line.removesuffix(b",") for line in lines[-limit:]])
     return None if unreadable else messages
 

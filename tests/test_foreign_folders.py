@@ -496,6 +496,22 @@ async def test_times_that_are_none_do_not_change_at_a_restart(tmp_path: Path) ->
     assert {(chat.created_at, chat.updated_at) for chat in seen} == {("soon", "soon")}
 
 
+@pytest.mark.parametrize("limit", [2, 50])
+async def test_a_first_message_on_the_first_line_is_not_passed_over(
+    tmp_path: Path, limit: int
+) -> None:
+    folder = old_folder(tmp_path, "a")
+    async with managed(tmp_path) as manager:
+        await manager.pin_conversation(USER, "a")
+    path = folder / "a.json"
+    path.write_bytes(path.read_bytes().replace(b"[\n", b"[", 1))
+    for _ in range(3):
+        async with managed(tmp_path) as manager:
+            assert texts(await manager.get_messages(USER, "a", limit)) == texts_of("a")
+            await manager.load_conversation(USER, "a")
+            await manager.set_active_conversation(USER, "a")
+
+
 async def test_two_active_flags_are_one_active_chat(tmp_path: Path) -> None:
     old_folder(tmp_path, "a", "b", "c", active="c")
     async with managed(tmp_path) as manager:

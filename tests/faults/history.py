@@ -8,14 +8,12 @@ that stand, jump and go back.
 from __future__ import annotations
 
 import asyncio
-import difflib
 import itertools
-import pprint
 import random
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -27,8 +25,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from conversations import ConversationStorage
-from tests.faults.drafts import USERS, Draft, at_once, drafts, of_the_trash, usual_start, writing
-from tests.faults.history_calls import TIME_OF_A_FILE, Call, Held, HistoryManager, look
+from tests.faults.drafts import USERS, Draft
+from tests.faults.drawn import at_once, drafts, of_the_trash, usual_start, writing
+from tests.faults.history_calls import Call, Held, HistoryManager, look
+from tests.faults.history_states import CANCELLED, between, differ, expect, serial_orders
 from tests.faults.killed import KilledAt
 from tests.faults.model import Model
 
@@ -37,7 +37,6 @@ Opener = Callable[[Path], AbstractAsyncContextManager[ConversationStorage]]
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # years before any file is written
 _MEMORY = Path("/dev/shm")  # where there is one, nothing waits for a disk
 _LONGEST = 60  # seconds that a step may take; more is a deadlock
-_CANCELLED = "cancelled"
 
 
 @dataclass
@@ -176,7 +175,7 @@ class History(RuleBasedStateMachine):
     async def _make(self, call: Call) -> None:
         outcome = await call.make(self._manager, self._held)
         del self._held[:-6]
-        _expect(call, outcome, call.predict(self._model))
+        expect(call, outcome, call.predict(self._model))
 
     async def _at_once(self, several: Sequence[tuple[Draft, int, int | None]]) -> None:
         """Begin each call after so many turns of the loop, and cancel it after so many more."""
@@ -189,7 +188,7 @@ class History(RuleBasedStateMachine):
                 await _turns(cancel_after)
                 task.cancel()
             await asyncio.wait([task])
-            return _CANCELLED if task.cancelled() else task.result()
+            return CANCELLED if task.cancelled() else task.result()
 
         outcomes = await asyncio.gather(
             *(
@@ -197,11 +196,11 @@ class History(RuleBasedStateMachine):
                 for call, (_, wait, cancel_after) in zip(calls, several, strict=True)
             )
         )
-        self.tally.cancelled += outcomes.count(_CANCELLED)
+        self.tally.cancelled += outcomes.count(CANCELLED)
         made = list(zip(calls, outcomes, strict=True))
         for call, outcome in made:
             note(f"    of {call.verb}: {outcome!r}")
-        orders = _serial_orders(self._model, made)
+        orders = serial_orders(self._model, made)
         await self._agree(orders, {call.user_id for call in calls})
 
     async def _kill(self, draft: Draft, change: int, again: int | None) -> None:
@@ -209,16 +208,16 @@ class History(RuleBasedStateMachine):
         call, old, new = self._call(draft), self._model, self._model.copy()
         with KilledAt(change, self._root, next(self._roots)) as killed:
             outcome = await call.make(self._manager)
-        _expect(call, outcome, call.predict(new))
+        expect(call, outcome, call.predict(new))
         await self._go_on_in(killed.target)
         if again is not None:
             with KilledAt(again, self._root, next(self._roots)) as recovering:
                 await look(self._manager, self._storage, call.user_id)
             await self._go_on_in(recovering.target)
-        between: Iterable[Model] = []
+        possible = [new]
         if killed.in_time:
-            between = [old, *_between(call, old, new)]
-        await self._agree([new, *between], {call.user_id})
+            possible += [old, *between(call, old, new)]
+        await self._agree(possible, {call.user_id})
 
     async def _go_on_in(self, root: Path) -> None:
         self.tally.kills += 1
@@ -257,7 +256,7 @@ class History(RuleBasedStateMachine):
             if seen == possible[-1]:
                 self._model = model
                 return
-        _differ("the state", seen, *possible)
+        differ("the state", seen, *possible)
 
     async def _look(self, user_id: int) -> Any:
         seen = await look(self._manager, self._storage, user_id)
@@ -278,55 +277,3 @@ class History(RuleBasedStateMachine):
 async def _turns(count: int) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
-
-
-def _expect(call: Call, outcome: Any, predicted: Any) -> None:
-    if outcome != predicted:
-        _differ(f"the result of {call!r}", outcome, predicted)
-
-
-def _differ(what: str, seen: Any, *possible: Any) -> None:
-    """Fail, and show how what is seen differs from each of what could be."""
-    after = pprint.pformat(seen, width=150).splitlines()
-    differences = []
-    for number, expected in enumerate(possible[:3], 1):
-        before = pprint.pformat(expected, width=150).splitlines()
-        lines = difflib.unified_diff(before, after, f"possible {number}", "seen", lineterm="")
-        differences.append("\n".join(lines)[:4000])
-    no_order = "no order of the calls explains their results"
-    raise AssertionError("\n".join([what[:2000], *(differences or [no_order])]))
-
-
-def _serial_orders(model: Model, made: list[tuple[Call, Any]]) -> Iterator[Model]:
-    """Give the states after each order that explains the results; what was cancelled may miss."""
-    if not made:
-        yield model
-    for place, (call, outcome) in enumerate(made):
-        rest = made[:place] + made[place + 1 :]
-        if outcome == _CANCELLED:
-            yield from _serial_orders(model, rest)
-        after = model.copy()
-        if outcome in (call.predict(after), _CANCELLED):
-            yield from _serial_orders(after, rest)
-
-
-def _between(call: Call, old: Model, new: Model) -> Iterator[Model]:
-    """Give the states that a kill may leave besides the old and the new one.
-
-    The trash is emptied chat by chat. A chat that was about to be restored has lost the time of
-    its deletion, for which that of its file stands in then.
-    """
-    trash = old.user(call.user_id)["trash"]
-    removed = sorted(trash.keys() - new.user(call.user_id)["trash"].keys())
-    if call.verb == "restore_conversation" and removed:
-        model = old.copy()
-        facts = model.user(call.user_id)["trash"][removed[0]]["facts"]
-        facts |= {"deleted_at": TIME_OF_A_FILE, "is_active": call.options["activate"]}
-        yield model
-        return
-    for count in range(1, len(removed)):
-        for chats in itertools.combinations(removed, count):
-            model = old.copy()
-            for chat_id in chats:
-                del model.user(call.user_id)["trash"][chat_id]
-            yield model

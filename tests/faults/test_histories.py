@@ -23,7 +23,7 @@ from conversations.chat_file import ChatFile
 from conversations.durable import replace_file
 from conversations.folder_state import FolderState
 from conversations.user_folder import UserFolder
-from tests.faults.drafts import VERBS
+from tests.faults.drawn import VERBS
 from tests.faults.histories import STORAGES, run_batch
 from tests.faults.history import Tally
 from tests.storages import opened

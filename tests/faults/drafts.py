@@ -70,7 +70,7 @@ class MessageRef:
 
 @dataclass(frozen=True)
 class DeletionRef:
-    """The time at which chats in the trash were deleted; the beginning of all where there is none."""
+    """The time at which chats in the trash were deleted; the beginning of all for an empty one."""
 
     number: int
 

@@ -7,6 +7,7 @@ share the work; a failure names the seed and the batch that replay it.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 import traceback
@@ -68,6 +69,7 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=0, help="the first batch")
     parser.add_argument("--storage", choices=[*ON_DISK, "postgres"], default="json")
     given = parser.parse_args()
+    logging.getLogger("conversations").setLevel(logging.CRITICAL)  # of databases without fsync
     begun = time.monotonic()
     tally, failures = run(given.examples, given.storage, given.seed, given.batch)
     sys.stdout.write(

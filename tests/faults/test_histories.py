@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis.errors import FlakyFailure
+from hypothesis.errors import Flaky
 
 from conversations import (
     ConversationManager,
@@ -220,5 +220,5 @@ def test_a_mistake_is_found(
 ) -> None:
     make(monkeypatch)
     # Flaky is what differs the second time, when the threads were faster.
-    with pytest.raises((AssertionError, StorageError, FlakyFailure)):
+    with pytest.raises((AssertionError, StorageError, Flaky)):
         live_through()

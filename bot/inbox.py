@@ -72,7 +72,7 @@ class Inbox:
         self._is_tidy = False  # whether no temporary file is left of a writing that failed
         self._next = _Batch()
         self._turn = asyncio.Lock()
-        self._is_closed = False
+        self._is_open = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
 
     async def open(self) -> None:
@@ -83,6 +83,7 @@ class Inbox:
         :raises OSError: the file is there and cannot be read.
         """
         await self._in_thread(self._read)
+        self._is_open = True
         given_up = [entry for entry in self._open.values() if entry.tries >= _MOST_TRIES]
         for entry in self._open.values():
             entry.tries += 1
@@ -170,15 +171,14 @@ class Inbox:
         await self._in_thread(inbox_aside.forget_person, self._path, user_id)
 
     async def close(self) -> None:
-        """Wait for what is being written, and leave the file as short as it can be."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        try:
-            await self.forget_handled()
-        except OSError as error:
-            logger.warning("the inbox cannot be written now: %s", error)
-        self._let_go()
+        """Leave the file as short as it can be; as it is where it could not be read."""
+        if self._is_open:
+            self._is_open = False
+            try:
+                await self.forget_handled()
+            except OSError as error:
+                logger.warning("the inbox cannot be written now: %s", error)
+            await self._in_thread(self._let_go)
         self._thread.shutdown(wait=False)
 
     async def _write(self, records: Iterable[dict[str, Any]]) -> None:
@@ -202,18 +202,13 @@ class Inbox:
                 return
             if not data:
                 return
-            try:
-                await self._in_thread(_append, self._descriptor, data)
-            except OSError:
-                self._let_go()  # its end may be torn, and a failed sync is not tried again
-                raise
+            await self._in_thread(self._append, self._descriptor, data)
             self._size += len(data)
 
     async def _write_anew(self) -> None:
         """Write all that is known into a new file."""
-        self._let_go()
         data = b"".join(map(_encode, self._records()))
-        self._descriptor = await self._in_thread(self._replace, data)
+        await self._in_thread(self._replace, data)
         self._size, self._compact_at = len(data), len(data) + _COMPACT_BYTES
 
     def _records(self) -> Iterator[dict[str, Any]]:
@@ -224,21 +219,30 @@ class Inbox:
             if entry.facts:
                 yield {"noted": update_id, "facts": entry.facts}
 
-    def _let_go(self) -> None:
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            # Its number is free whatever it says, and what it was to hold will be written anew.
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+    def _append(self, descriptor: int, data: bytes) -> None:
+        try:
+            durable.write_all(descriptor, data)
+            os.fdatasync(descriptor)
+        except OSError:
+            self._let_go()  # its end may be torn, and a failed sync is not tried again
+            raise
 
-    def _replace(self, data: bytes) -> int:
+    def _replace(self, data: bytes) -> None:
+        self._let_go()
         folder, name = self._path.parent, self._path.name
         is_tidy = self._is_tidy or durable.sweep_temporary(folder, name)
         self._is_tidy = False
         durable.replace_file(self._path, data)
         self._is_tidy = is_tidy
         durable.sync_folder(folder)
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND)
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+
+    def _let_go(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            # Its number is free whatever it says, and what it was to hold will be written anew.
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
     def _read(self) -> None:
         durable.make_folder(self._path.parent)
@@ -293,8 +297,3 @@ class Inbox:
 
 def _encode(record: dict[str, Any]) -> bytes:
     return json.dumps(record).encode() + b"\n"
-
-
-def _append(descriptor: int, data: bytes) -> None:
-    durable.write_all(descriptor, data)
-    os.fdatasync(descriptor)

@@ -350,3 +350,21 @@ async def test_a_temporary_file_that_could_not_be_removed_goes_with_the_next_wri
         assert len(list(path.parent.iterdir())) == 2
         await inbox.finish(1)
         assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+async def test_what_could_not_be_read_is_not_overwritten_at_the_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(path) as inbox:
+        await inbox.keep([update(1)])
+    inbox = Inbox(path)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_bytes", refuse_to_read)
+        with pytest.raises(OSError, match="Too many open files"):
+            await inbox.open()
+    await inbox.close()
+    assert await left_open(path) == [1]
+
+
+def refuse_to_read(path: Path) -> bytes:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -48,8 +48,8 @@ def between(call: Call, old: Model, new: Model) -> Iterator[Model]:
     """Give the states that a kill may leave besides the old and the new one.
 
     The trash is emptied chat by chat. A chat that was about to be restored has lost the time of
-    its deletion, for which that of its file stands in then. The username of who imports a first
-    chat follows it.
+    its deletion, for which that of its file stands in then; once it is back, a username that is
+    not known is taken from it. The username of who imports a first chat follows it.
     """
     if call.verb == "import_conversations":
         model = new.copy()
@@ -62,6 +62,10 @@ def between(call: Call, old: Model, new: Model) -> Iterator[Model]:
         facts = model.user(call.user_id)["trash"][removed[0]]["facts"]
         facts |= {"deleted_at": TIME_OF_A_FILE, "is_active": call.options["activate"]}
         yield model
+        if not old.user(call.user_id)["username"]:
+            model = new.copy()
+            model.user(call.user_id)["username"] = facts["username"]
+            yield model
         return
     for count in range(1, len(removed)):
         for chats in itertools.combinations(removed, count):

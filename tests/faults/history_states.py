@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.faults.history_calls import TIME_OF_A_FILE, Call
 from tests.faults.model import Model
+from tests.faults.model_rules import User
 
 CANCELLED = "cancelled"
 
@@ -48,28 +49,33 @@ def between(call: Call, old: Model, new: Model) -> Iterator[Model]:
     """Give the states that a kill may leave besides the old and the new one.
 
     The trash is emptied chat by chat. A chat that was about to be restored has lost the time of
-    its deletion, for which that of its file stands in then; once it is back, a username that is
-    not known is taken from it. The username of who imports a first chat follows it.
+    its deletion, for which that of its file stands in then. The username follows the chat that
+    brings it; where none is known, that of the active chat is taken.
     """
-    if call.verb == "import_conversations":
+    user_id = call.user_id
+    for username in _usernames(old.user(user_id), new.user(user_id)):
         model = new.copy()
-        model.user(call.user_id)["username"] = old.user(call.user_id)["username"]
+        model.user(user_id)["username"] = username
         yield model
-    trash = old.user(call.user_id)["trash"]
-    removed = sorted(trash.keys() - new.user(call.user_id)["trash"].keys())
+    trash = old.user(user_id)["trash"]
+    removed = sorted(trash.keys() - new.user(user_id)["trash"].keys())
     if call.verb == "restore_conversation" and removed:
         model = old.copy()
-        facts = model.user(call.user_id)["trash"][removed[0]]["facts"]
+        facts = model.user(user_id)["trash"][removed[0]]["facts"]
         facts |= {"deleted_at": TIME_OF_A_FILE, "is_active": call.options["activate"]}
         yield model
-        if not old.user(call.user_id)["username"]:
-            model = new.copy()
-            model.user(call.user_id)["username"] = facts["username"]
-            yield model
         return
     for count in range(1, len(removed)):
         for chats in itertools.combinations(removed, count):
             model = old.copy()
             for chat_id in chats:
-                del model.user(call.user_id)["trash"][chat_id]
+                del model.user(user_id)["trash"][chat_id]
             yield model
+
+
+def _usernames(old: User, new: User) -> set[str]:
+    """Give those that may be known besides the new one."""
+    known = {old["username"]}
+    if not old["username"] and new["active"] is not None:
+        known.add(new["chats"][new["active"]]["facts"]["username"])
+    return known - {new["username"]}

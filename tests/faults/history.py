@@ -15,7 +15,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -47,6 +47,11 @@ class Tally:
     cancelled: int = 0
     restarts: int = 0
     kills: int = 0
+
+    def add(self, other: Tally) -> None:
+        for counted in fields(self):
+            name = counted.name
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 class History(RuleBasedStateMachine):

@@ -50,11 +50,11 @@ def live(opener: Opener, histories: int) -> None:
 
 
 def test_histories_on_a_disk() -> None:
-    live(ON_DISK["json"], 40)
+    live(ON_DISK["json"], 30)
 
 
 def test_histories_without_a_cache() -> None:
-    live(ON_DISK["json without a cache"], 12)
+    live(ON_DISK["json without a cache"], 10)
 
 
 def test_histories_in_postgres(database_url: str) -> None:

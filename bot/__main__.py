@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 from aiogram import Bot, Dispatcher
 from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
@@ -21,6 +24,7 @@ from config import Settings, SettingsError, load_settings
 from conversations import ConversationManager, JsonStorage, StorageError
 
 from .access import Access
+from .administration import parse_arguments, print_check, print_stats
 from .answerers import Answerer
 from .answerers.echo import EchoAnswerer
 from .commands import register_commands
@@ -40,9 +44,12 @@ class StartError(Exception):
     """The bot cannot start; the message tells an operator why, in one line."""
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    asked = parse_arguments(arguments)
     try:
         settings = load_settings()
+        if asked.command is not None:
+            return administrate(asked, settings)
         logging.basicConfig(
             level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )
@@ -51,6 +58,19 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def administrate(asked: argparse.Namespace, settings: Settings) -> int:
+    """Do what an operator asks instead of running; give the exit code."""
+    root = settings.conversations_dir
+    if asked.command == "stats":
+        return print_stats(root, as_json=asked.json)
+    return print_check(
+        root,
+        trash_since=datetime.now(UTC) - settings.trash_kept,
+        as_json=asked.json,
+        storage=JsonStorage(root) if asked.repair else None,
+    )
 
 
 async def run(settings: Settings) -> None:

@@ -1,6 +1,6 @@
 """Many chats per user, kept as plain JSON files or anywhere else; knows nothing of Telegram."""
 
-from . import durable
+from . import durable, inspection
 from .errors import (
     ConversationError,
     FolderInUseError,
@@ -20,6 +20,7 @@ from .models import (
     parse_time,
 )
 from .names import USER_NAME_LIMIT, clean_text, name_from_question, shorten
+from .repairing import repair
 from .storage import ConversationStorage, is_valid_id
 
 __all__ = [
@@ -41,8 +42,10 @@ __all__ = [
     "UserIndex",
     "clean_text",
     "durable",
+    "inspection",
     "is_valid_id",
     "name_from_question",
     "parse_time",
+    "repair",
     "shorten",
 ]

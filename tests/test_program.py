@@ -41,7 +41,8 @@ async def test_the_tour(tmp_path: Path) -> None:
         assert greeting["text"].startswith("👋 Hello!")
         dialog = await ben.dialog()
         assert [command["command"] for command in dialog["bot"]["commands"]] == [
-            "new", "chats", "rename", "delete", "trash", "again", "stop", "mode", "help",
+            "new", "chats", "rename", "delete", "trash", "again", "stop", "mode",
+            "instructions", "settings", "forget", "help",
         ]  # fmt: skip
         await ben.ask("Where shall we travel?", "You wrote: Where")
         await ben.ask("/new", "What shall we talk about?")

@@ -101,7 +101,8 @@ def check(root: Path, *, trash_since: datetime) -> list[Finding]:
 
     :raises OSError: the folder cannot be listed.
     """
-    found = list(_check_root(root))
+    found = []
+    at_root = list(_check_root(root))
     for user_id, folder in _user_folders(root):
         wrong = list(_check_user(root, folder, user_id, trash_since))
         for _ in range(_LOOKS - 1):
@@ -109,7 +110,8 @@ def check(root: Path, *, trash_since: datetime) -> list[Finding]:
                 again = set(_check_user(root, folder, user_id, trash_since))
                 wrong = [finding for finding in wrong if finding in again]
         found += [replace(finding, user_id=user_id) for finding in wrong]
-    return found
+    still = set(_check_root(root))
+    return [finding for finding in at_root if finding in still] + found
 
 
 def _user_folders(root: Path) -> Iterator[tuple[int, Path]]:

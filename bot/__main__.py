@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 from aiogram import Bot, Dispatcher
 from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
@@ -21,6 +24,7 @@ from config import Settings, SettingsError, load_settings
 from conversations import ConversationManager, JsonStorage, StorageError
 
 from .access import Access
+from .administration import parse_arguments, print_check, print_stats
 from .answerers import Answerer
 from .answerers.echo import EchoAnswerer
 from .commands import register_commands
@@ -42,11 +46,14 @@ class StartError(Exception):
     """The bot cannot start; the message tells an operator why, in one line."""
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    asked = parse_arguments(arguments)
     configure_logging()
     try:
         settings = load_settings()
         configure_logging(settings.log_level, settings.secrets)
+        if asked.command is not None:
+            return administrate(asked, settings)
         asyncio.run(run(settings))
     except (SettingsError, StartError) as error:
         sys.stderr.write(f"{error}\n")
@@ -55,6 +62,19 @@ def main() -> int:
         logger.exception("the bot failed")
         return 1
     return 0
+
+
+def administrate(asked: argparse.Namespace, settings: Settings) -> int:
+    """Do what an operator asks instead of running; give the exit code."""
+    root = settings.conversations_dir
+    if asked.command == "stats":
+        return print_stats(root, as_json=asked.json)
+    return print_check(
+        root,
+        trash_since=datetime.now(UTC) - settings.trash_kept,
+        as_json=asked.json,
+        storage=JsonStorage(root) if asked.repair else None,
+    )
 
 
 async def run(settings: Settings) -> None:

@@ -131,12 +131,12 @@ def mode_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardM
 
 
 def back_button(person: Person, chat: ConversationMetadata) -> InlineKeyboardButton:
-    """Lead back to a chat, but to the list where that would switch."""
-    back = ChatAction.OPEN if chat.is_active else ChatAction.LIST
-    label = person.texts("button-back-to", name=shorten(display_name(chat, person.texts), 30))
-    return _chat_button(
-        person, label if chat.is_active else person.texts("button-chats"), back, chat
-    )
+    """Lead back to a chat, or to the list where that would switch to another chat."""
+    t = person.texts
+    if not chat.is_active:
+        return _chat_button(person, t("button-chats"), ChatAction.LIST, chat)
+    label = t("button-back-to", name=shorten(display_name(chat, t), _LABEL_NAME))
+    return _chat_button(person, label, ChatAction.OPEN, chat)
 
 
 def new_keyboard(person: Person, previous: ConversationMetadata | None) -> InlineKeyboardMarkup:
@@ -285,8 +285,8 @@ def _menu_button(
     return _button(label, data.pack(), danger=danger)
 
 
-def chats_button(person: Person) -> InlineKeyboardButton:
-    return _menu_button(person, person.texts("button-chats"), MenuAction.CHATS)
+def chats_button(person: Person, label: str | None = None) -> InlineKeyboardButton:
+    return _menu_button(person, label or person.texts("button-chats"), MenuAction.CHATS)
 
 
 def data_button(label: str, data: CallbackData, *, danger: bool = False) -> InlineKeyboardButton:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import durable
+from . import durable, inspection
 from .errors import (
     ConversationError,
     FolderInUseError,
@@ -26,6 +26,7 @@ from .models import (
     parse_time,
 )
 from .names import USER_NAME_LIMIT, clean_text, name_from_question, shorten
+from .repairing import repair
 from .storage import ConversationStorage, is_valid_id
 from .transfer import (
     ExportedFile,
@@ -68,9 +69,11 @@ __all__ = [
     "UserIndex",
     "clean_text",
     "durable",
+    "inspection",
     "is_valid_id",
     "name_from_question",
     "parse_time",
+    "repair",
     "shorten",
 ]
 

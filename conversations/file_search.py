@@ -10,16 +10,15 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO
 
 from .chat_file import FileIdentity
 from .chat_lines import Lines, read_blocks, read_messages
 from .line_filter import LineFilter, is_answer
-from .models import ConversationMessage, newest_first, parse_time
+from .models import newest_first
 from .reduced_bytes import line_at, odd_words, reduced
-from .search import SearchHit, Words
+from .search import Found, SearchHit, SoughtMessage, Words
 
 if TYPE_CHECKING:
     from .folder_state import FolderState
@@ -30,30 +29,6 @@ logger = logging.getLogger(__name__)
 _ODD_BLOCKS = 4  # of a file, whose odd words are kept
 _TAIL = 16 * 1024  # bytes at the end of every chat in which a message is looked for first
 _MOST = 256 * 1024 * 1024  # bytes in all in which it is looked for then
-_CLOCKS_DIFFER = timedelta(days=1)
-
-
-@dataclass(slots=True)
-class _Found:
-    """The messages found so far; no more than `room` of them are wanted, questions first."""
-
-    room: int
-    questions: list[SearchHit] = field(default_factory=list)
-    answers: list[SearchHit] = field(default_factory=list)
-
-    @property
-    def is_enough(self) -> bool:
-        return len(self.questions) >= self.room
-
-    @property
-    def wants_answers(self) -> bool:
-        return len(self.questions) + len(self.answers) < self.room
-
-    def add(self, hit: SearchHit) -> None:
-        if hit.message is not None and hit.message.type == "user_question":
-            self.questions.append(hit)
-        elif self.wants_answers:
-            self.answers.append(hit)
 
 
 class FileSearch:
@@ -72,17 +47,17 @@ class FileSearch:
             for entry in entries
             if entry.metadata.name_source != "default" and words.are_in(entry.metadata.name)
         ]
-        found, lines = _Found(limit - len(names)), LineFilter(words)
+        found, lines = Found(limit - len(names)), LineFilter(words)
         for entry in entries:
             if found.is_enough:
                 break
             self._search_chat(state, entry, words, lines, found)
         for gone in self._odd.keys() - state.entries.keys():
             del self._odd[gone]
-        return [*names, *found.questions, *found.answers][:limit]
+        return [*names, *found.hits][:limit]
 
     def _search_chat(
-        self, state: FolderState, entry: Entry, words: Words, lines: LineFilter, found: _Found
+        self, state: FolderState, entry: Entry, words: Words, lines: LineFilter, found: Found
     ) -> None:
         chat = entry.metadata.conversation_id
         messages = read_messages(
@@ -98,7 +73,7 @@ class FileSearch:
                     break
 
     def _lines(
-        self, chat: str, file: BinaryIO, size: int, lines: LineFilter, found: _Found
+        self, chat: str, file: BinaryIO, size: int, lines: LineFilter, found: Found
     ) -> Lines:
         """Give the lines that may match."""
         identity = FileIdentity.of(os.fstat(file.fileno()))
@@ -134,16 +109,13 @@ def find_message(
         key=lambda entry: (entry.metadata.conversation_id != active, newest_first(entry.metadata)),
     )
 
-    def is_it(message: ConversationMessage) -> bool:
-        is_named = message_id in {message.message_id, *message.pieces}
-        return is_named and message.dialog_id == dialog_id and _is_of(message, sent_at)
-
+    sought = SoughtMessage(message_id, dialog_id, sent_at)
     for lines in (_IdLines(message_id, _TAIL), _IdLines(message_id, None)):
         for entry in entries:
             if lines.read >= _MOST:
                 logger.warning("a message was looked for in the latest chats only")
                 break
-            with closing(read_messages(state, entry, lines, is_it)) as messages:
+            with closing(read_messages(state, entry, lines, sought.is_it)) as messages:
                 for message in messages:
                     return SearchHit(state.hand_out(entry.metadata), message)
     return None
@@ -169,9 +141,3 @@ class _IdLines:
                 for match in pattern.finditer(data, start)
             }
             yield from ((data, line) for line in sorted(lines, reverse=True))
-
-
-def _is_of(message: ConversationMessage, sent_at: datetime | None) -> bool:
-    """Tell whether a message may have been sent then; ids of another dialog may be the same."""
-    time = parse_time(message.timestamp)
-    return sent_at is None or time.year == 1 or abs(time - sent_at) <= _CLOCKS_DIFFER

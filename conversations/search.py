@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Self
 
 import regex
 
-from .models import ConversationMessage, ConversationMetadata
+from .models import ConversationMessage, ConversationMetadata, parse_time
 
+_CLOCKS_DIFFER = timedelta(days=1)
 # All punctuation but that which may be a part of the word: "c#", "@anna", "50%", "__init__".
 _AROUND = r"[\p{P}\p{C}--[#@%&*/\\_-]]+"
 _OUTSIDE = regex.compile(rf"^{_AROUND}|{_AROUND}$", regex.V1)
@@ -27,6 +29,51 @@ class SearchHit:
 
     chat: ConversationMetadata
     message: ConversationMessage | None = None
+
+
+@dataclass(slots=True)
+class Found:
+    """The messages found so far; no more than `room` of them are wanted, questions first."""
+
+    room: int
+    questions: list[SearchHit] = field(default_factory=list)
+    answers: list[SearchHit] = field(default_factory=list)
+
+    @property
+    def is_enough(self) -> bool:
+        return len(self.questions) >= self.room
+
+    @property
+    def wants_answers(self) -> bool:
+        return len(self.questions) + len(self.answers) < self.room
+
+    @property
+    def hits(self) -> list[SearchHit]:
+        return [*self.questions, *self.answers]
+
+    def add(self, hit: SearchHit) -> None:
+        if hit.message is not None and hit.message.type == "user_question":
+            self.questions.append(hit)
+        elif self.wants_answers:
+            self.answers.append(hit)
+
+
+@dataclass(frozen=True, slots=True)
+class SoughtMessage:
+    """What is known of a message of Telegram that one in a chat may be."""
+
+    message_id: int
+    dialog_id: int | None
+    sent_at: datetime | None
+
+    def is_it(self, message: ConversationMessage) -> bool:
+        is_named = self.message_id in {message.message_id, *message.pieces}
+        return is_named and message.dialog_id == self.dialog_id and self._is_of(message)
+
+    def _is_of(self, message: ConversationMessage) -> bool:
+        """Tell whether it may have been sent then; ids of another dialog may be the same."""
+        time = parse_time(message.timestamp)
+        return self.sent_at is None or time.year == 1 or abs(time - self.sent_at) <= _CLOCKS_DIFFER
 
 
 def fold(text: str) -> str:

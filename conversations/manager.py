@@ -548,6 +548,7 @@ class ConversationManager:
             if origin is None:
                 return None
             fork.username, fork.mode = origin.username, origin.mode
+            fork.instructions = origin.instructions
             fork.name, fork.name_source = name_of_fork(origin.name), origin.name_source
         made = await self._storage.fork(
             user_id, conversation_id, fork, up_to_message_id=up_to_message_id

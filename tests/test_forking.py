@@ -23,12 +23,13 @@ async def test_a_fork_is_named_after_its_origin(tmp_path: Path) -> None:
         origin = await chats.create_conversation(USER, "anna", "Поездка в Рим")
         await chats.add_message(USER, origin, question("Где отель?", 1))
         await chats.set_mode(USER, origin, "deep")
+        await chats.set_instructions(USER, origin, "Be brief.")
         made = await chats.fork_conversation(USER, origin)
         assert made not in {None, origin}
         assert await chats.get_active_conversation_id(USER) == made
         fork, old = await chats.list_conversations(USER)
         assert (fork.name, fork.forked_from, fork.mode) == ("🔀 Поездка в Рим", origin, "deep")
-        assert (fork.username, fork.message_count) == ("anna", 1)
+        assert (fork.username, fork.message_count, fork.instructions) == ("anna", 1, "Be brief.")
         assert fork.created_at > old.updated_at
         again = await chats.fork_conversation(USER, fork.conversation_id)
         assert again is not None
@@ -46,6 +47,12 @@ async def test_a_long_name_is_cut(tmp_path: Path) -> None:
         assert fork is not None
         assert fork.name == "🔀 " + "слово " * 9 + "слово..."
         assert len(fork.name) <= 64
+        await chats.rename_conversation(USER, origin, "x" * 64)
+        again = await chats.get_conversation(
+            USER, await chats.fork_conversation(USER, origin) or ""
+        )
+        assert again is not None
+        assert again.name == "🔀 " + "x" * 59 + "..."
         assert fork.name_source == "user", "a model does not give it another one"
 
 

@@ -14,6 +14,7 @@ from bot import create_router
 from bot.callbacks import ChatAction, ChatButton
 from conversations import ConversationManager, ConversationMetadata, StorageError
 from tests.chats import fill
+from tests.faults.killed import KilledAt
 from tests.storages import USER, answer, managed, question, texts
 from tests.telegram import Client, FakeTelegram, MakeClient
 
@@ -110,6 +111,24 @@ async def test_an_error_on_the_way_leaves_one_fork_or_none(
     async with managed(tmp_path) as chats:
         assert await chats.get_active_conversation_id(USER) == made
         assert len(await chats.list_conversations(USER)) == 2
+
+
+async def test_a_kill_on_the_way_leaves_one_fork_or_none_and_all_else(tmp_path: Path) -> None:
+    outcomes = set()
+    for change in range(1, 12):
+        root, target = tmp_path / f"{change}", tmp_path / f"{change} killed"
+        async with managed(root) as chats:
+            origin = await chats.create_conversation(USER, "anna", "Поездка")
+            await chats.add_message(USER, origin, question("one", 1))
+            empty = await chats.create_conversation(USER, "anna", "")
+            with KilledAt(change, root, target):
+                made = await chats.fork_conversation(USER, origin)
+        async with managed(target) as chats:
+            left = {chat.conversation_id for chat in await chats.list_conversations(USER)}
+            active = await chats.get_active_conversation_id(USER)
+        assert (left, active) in [({origin, empty}, empty), ({origin, empty, made}, made)]
+        outcomes.add(active == made)
+    assert outcomes == {True, False}
 
 
 async def test_what_is_not_there_is_not_forked(tmp_path: Path) -> None:

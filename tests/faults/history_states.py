@@ -48,8 +48,9 @@ def between(call: Call, old: Model, new: Model) -> Iterator[Model]:
     """Give the states that a kill may leave besides the old and the new one.
 
     The trash is emptied chat by chat. A chat that was about to be restored has lost the time of
-    its deletion, for which that of its file stands in then. The username of who imports a first
-    chat follows it.
+    its deletion, for which that of its file stands in then; a copy that nothing came to may be
+    back beside the empty chat that stood in for it. The username of who imports a first chat
+    follows it.
     """
     if call.verb == "import_conversations":
         model = new.copy()
@@ -62,6 +63,7 @@ def between(call: Call, old: Model, new: Model) -> Iterator[Model]:
         facts = model.user(call.user_id)["trash"][removed[0]]["facts"]
         facts |= {"deleted_at": TIME_OF_A_FILE, "is_active": call.options["activate"]}
         yield model
+        yield from _beside_a_stand_in(call, old, new)
         return
     for count in range(1, len(removed)):
         for chats in itertools.combinations(removed, count):
@@ -69,3 +71,11 @@ def between(call: Call, old: Model, new: Model) -> Iterator[Model]:
             for chat_id in chats:
                 del model.user(call.user_id)["trash"][chat_id]
             yield model
+
+
+def _beside_a_stand_in(call: Call, old: Model, new: Model) -> Iterator[Model]:
+    chats = old.user(call.user_id)["chats"]
+    for chat_id in chats.keys() - new.user(call.user_id)["chats"].keys():
+        model = new.copy()
+        model.user(call.user_id)["chats"][chat_id] = chats[chat_id]
+        yield model

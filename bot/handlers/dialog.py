@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from aiogram import Bot, Router
 from aiogram.enums import ChatType, ContentType
 from aiogram.types import Message
 
-from conversations import ConversationManager, ConversationMessage, clean_text
+from conversations import ConversationManager, ConversationMessage, clean_text, parse_time
 
 from ..answering import Answering
 from ..incoming import Receipt
@@ -15,6 +17,7 @@ from ..person import Person
 from ..questions import Questions, replied_to, with_text
 
 _SEARCHED_MESSAGES = 100  # in which the last question of a chat is looked for
+_PASTING = timedelta(minutes=1)  # between the first piece of a paste and its last
 
 
 def create_dialog_router(*, exclusive: bool) -> Router:
@@ -91,11 +94,16 @@ async def refuse_other_than_text(message: Message, person: Person) -> None:
 async def _find_question(
     message: Message, person: Person, manager: ConversationManager
 ) -> tuple[str, ConversationMessage, bool] | None:
-    """Find the question that a message is; tell its chat, and whether it is the last there."""
+    """Find the question that a message is; tell its chat, and whether it is the last there.
+
+    In an imported chat other messages may have the same ids; hence the time.
+    """
     found = await manager.find_message(
         person.user_id, message.message_id, dialog_id=person.dialog_id, sent_at=message.date
     )
     if found is None or found.message is None or found.message.type != "user_question":
+        return None
+    if abs(parse_time(found.message.timestamp) - message.date) > _PASTING:
         return None
     conversation_id = found.chat.conversation_id
     latest = await manager.get_messages(person.user_id, conversation_id, _SEARCHED_MESSAGES)

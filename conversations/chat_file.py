@@ -23,7 +23,6 @@ from .names import name_from_question
 from .storage import is_valid_id
 
 _LIST_KEY = "messages"
-_HEAD_BYTES = 64 * 1024  # a first line is some 500 bytes; more than this is not ours
 _TAIL_BLOCK = 32 * 1024  # the first step back from the end; each further one is twice as long
 _END = b"\n]}\n"
 
@@ -209,9 +208,10 @@ def read_metadata(
 ) -> ConversationMetadata | None:
     """Read the first line of a file of our own form; None when the file needs a full reading."""
     with path.open("rb") as file:
-        first = file.readline(_HEAD_BYTES)
         if not _ends_well(file):
             return None
+        file.seek(0)
+        first = file.readline()
     head = json_lines.decode_head(first.rstrip(b"\n"), _LIST_KEY)
     if head is None or not is_metadata(head.get("metadata")):
         return None

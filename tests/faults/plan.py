@@ -31,6 +31,7 @@ def full() -> list[Job]:
         *(Job(f"power cut, {name}", thin=3) for name in ("ext4", "ext4 plain", "xfs", "btrfs")),
         Job("second owner"),
         *of_the_inbox(),
+        *(Job(mode, "usage") for mode in _USAGE),
         Job("damage", seed=0),
         Job("damage", seed=2),
     ]
@@ -76,6 +77,14 @@ _BRIEF = {
     "second owner": (7, 1),
     "damage": (1, 6),
 }
+# What is counted is not synced, by its own word, and so survives what leaves the system running.
+_USAGE = {
+    "kill": (1, 2),
+    "torn write": (1, 3),
+    "error": (5, 3),
+    "lasting error": (5, 3),
+    "short write": (5, 3),
+}
 _BRIEF_INBOX = {
     "kill": (1, 3),
     "torn write": (1, 4),
@@ -102,6 +111,6 @@ def brief() -> list[Job]:
             every=every,
             first_only=True,
         )
-        for subject, modes in (("files", _BRIEF), ("inbox", _BRIEF_INBOX))
+        for subject, modes in (("files", _BRIEF), ("inbox", _BRIEF_INBOX), ("usage", _USAGE))
         for mode, (every, thin) in modes.items()
     ]

@@ -57,16 +57,16 @@ def live(opener: Opener, histories: int) -> None:
 
 
 def test_histories_on_a_disk() -> None:
-    live(ON_DISK["json"], 50)
+    live(ON_DISK["json"], 40)
 
 
 def test_histories_without_a_cache() -> None:
-    live(ON_DISK["json without a cache"], 15)
+    live(ON_DISK["json without a cache"], 12)
 
 
 def test_histories_in_postgres(database_url: str) -> None:
     postgres = PostgresPlaces(database_url)
-    live(postgres, 10)
+    live(postgres, 8)
     asyncio.run(postgres.clean())
 
 

@@ -48,7 +48,7 @@ def name_from_question(question: str, default: str = DEFAULT_NAME) -> str:
 def name_of_fork(name: str) -> str:
     """Name a copy of a chat after it, with a sign that needs no translation."""
     origin = clean_text(name).removeprefix(_FORK) or DEFAULT_NAME
-    return shorten(_FORK + origin, USER_NAME_LIMIT)
+    return _FORK + shorten(origin, USER_NAME_LIMIT - len(_FORK))
 
 
 def shorten(text: str, limit: int) -> str:

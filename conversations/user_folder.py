@@ -141,7 +141,8 @@ class UserFolder:
             copied = self._copy(conversation_id, fork, up_to_message_id)
             if copied is None:
                 return False
-            if state.file(fork.conversation_id).exists():
+            taken = (state.file(fork.conversation_id), self._in_trash(fork.conversation_id))
+            if any(path.exists() for path in taken):
                 raise FileExistsError(f"{fork.conversation_id} exists")
             made = copied
         self._add_active(made)  # once more where it is there: the call before may have failed

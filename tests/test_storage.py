@@ -782,6 +782,10 @@ class TestFork:
         with pytest.raises(StorageError):
             await self.fork(storage, "a")
         assert await read(storage, "copy") == []
+        await delete(storage, "copy")
+        with pytest.raises(StorageError):
+            await self.fork(storage, "a")
+        assert await storage.restore(USER, "copy", activate=False)
 
 
 class TestRemoveLastExchange:

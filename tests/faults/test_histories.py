@@ -31,14 +31,7 @@ from tests.faults.places import ON_DISK, PostgresPlaces
 from tests.storages import opened
 
 # Verbs of the manager that no history calls, and why.
-_SOON = "to be driven; it has tests of its own"
-UNDRIVEN = {
-    "export_all": "it reads chat by chat, so that others come in between",
-    "find_message": _SOON,
-    "fork_conversation": _SOON,
-    "remove_last_exchange": _SOON,
-    "search_messages": _SOON,
-}
+UNDRIVEN = {"export_all": "it reads chat by chat, so that others come in between"}
 
 
 def test_every_verb_is_driven() -> None:

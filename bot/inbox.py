@@ -13,6 +13,7 @@ again at the next start. One line a record, in the order of time::
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -24,14 +25,14 @@ from typing import Any, TypeVar
 
 from conversations import durable
 
-from .access import concerns
+from . import inbox_aside
 
 logger = logging.getLogger(__name__)
 
 _SEEN = 10_000  # ids; Telegram repeats only what it has just sent
 _MOST_TRIES = 5  # an update that was there at so many crashes may be what they come from
 _COMPACT_BYTES = 256 * 1024
-_GIVEN_UP_SUFFIX = ".given-up"
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 _Result = TypeVar("_Result")
 
@@ -49,6 +50,7 @@ class Entry:
 @dataclass(slots=True)
 class _Batch:
     lines: list[bytes] = field(default_factory=list)
+    is_anew: bool = False  # the file is to hold nothing but what is known now
     writing: asyncio.Task[None] | None = None
 
 
@@ -67,9 +69,10 @@ class Inbox:
         self._descriptor: int | None = None  # None: the file must be written anew
         self._size = 0
         self._compact_at = _COMPACT_BYTES
+        self._is_tidy = False  # whether no temporary file is left of a writing that failed
         self._next = _Batch()
         self._turn = asyncio.Lock()
-        self._is_closed = False
+        self._is_open = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inbox")
 
     async def open(self) -> None:
@@ -80,6 +83,7 @@ class Inbox:
         :raises OSError: the file is there and cannot be read.
         """
         await self._in_thread(self._read)
+        self._is_open = True
         given_up = [entry for entry in self._open.values() if entry.tries >= _MOST_TRIES]
         for entry in self._open.values():
             entry.tries += 1
@@ -102,6 +106,8 @@ class Inbox:
     async def keep(self, updates: Iterable[dict[str, Any]]) -> None:
         """Write down updates as they came, those that are new; then Telegram may forget them.
 
+        One that came before, and is still being written down or could not be, is waited for.
+
         :raises OSError: that failed; they are known here, and written with whatever comes next.
         """
         new = []
@@ -109,8 +115,7 @@ class Inbox:
             if not self.knows(raw["update_id"]):
                 self._open[raw["update_id"]] = Entry(raw)
                 new.append(raw)
-        if new:
-            await self._write(new)
+        await self._write(new)
 
     def knows(self, update_id: int) -> bool:
         return update_id in self._open or update_id in self._seen
@@ -134,23 +139,25 @@ class Inbox:
             await self._write([{"noted": update_id, "facts": facts}])
 
     async def finish(self, update_id: int) -> None:
-        """Note that an update is over.
+        """Note that an update is over; once more if that could not be written down.
 
         :raises OSError: as `keep` does.
         """
+        records = []
         if self._open.pop(update_id, None) is not None:
             self._seen[update_id] = None
             if len(self._seen) > _SEEN:
                 del self._seen[next(iter(self._seen))]
-            await self._write([{"done": update_id}])
+            records.append({"done": update_id})
+        await self._write(records)
 
     async def forget_handled(self) -> None:
         """Have the file hold nothing any more of what is over, but for the ids.
 
         :raises OSError: as `keep` does.
         """
-        async with self._turn:
-            await self._write_anew()
+        self._next.is_anew = True
+        await self._write(())
 
     async def forget_person(self, user_id: int) -> None:
         """Keep nothing on the disk any more of what a person sent and what is over.
@@ -161,22 +168,24 @@ class Inbox:
         :raises OSError: that failed; calling it again goes on.
         """
         await self.forget_handled()
-        await self._in_thread(self._forget_aside, user_id)
+        await self._in_thread(inbox_aside.forget_person, self._path, user_id)
 
     async def close(self) -> None:
-        """Wait for what is being written, and leave the file as short as it can be."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        try:
-            await self.forget_handled()
-        except OSError as error:
-            logger.warning("the inbox cannot be written now: %s", error)
-        self._let_go()
+        """Leave the file as short as it can be; as it is where it could not be read."""
+        if self._is_open:
+            self._is_open = False
+            try:
+                await self.forget_handled()
+            except OSError as error:
+                logger.warning("the inbox cannot be written now: %s", error)
+            await self._in_thread(self._let_go)
         self._thread.shutdown(wait=False)
 
     async def _write(self, records: Iterable[dict[str, Any]]) -> None:
-        """Append records, in one write with those that others bring meanwhile."""
+        """Append records, in one write with those that others bring meanwhile.
+
+        Without any, return when all is on the disk that is known here.
+        """
         batch = self._next
         batch.lines += map(_encode, records)
         if batch.writing is None:
@@ -187,21 +196,19 @@ class Inbox:
         async with self._turn:
             self._next = _Batch()
             data = b"".join(batch.lines)
-            if self._descriptor is None or self._size + len(data) > self._compact_at:
+            is_too_long = self._size + len(data) > self._compact_at
+            if batch.is_anew or is_too_long or self._descriptor is None:
                 await self._write_anew()
                 return
-            try:
-                await self._in_thread(_append, self._descriptor, data)
-            except OSError:
-                self._let_go()  # its end may be torn, and a failed sync is not tried again
-                raise
+            if not data:
+                return
+            await self._in_thread(self._append, self._descriptor, data)
             self._size += len(data)
 
     async def _write_anew(self) -> None:
         """Write all that is known into a new file."""
-        self._let_go()
         data = b"".join(map(_encode, self._records()))
-        self._descriptor = await self._in_thread(_replace, self._path, data)
+        await self._in_thread(self._replace, data)
         self._size, self._compact_at = len(data), len(data) + _COMPACT_BYTES
 
     def _records(self) -> Iterator[dict[str, Any]]:
@@ -212,10 +219,30 @@ class Inbox:
             if entry.facts:
                 yield {"noted": update_id, "facts": entry.facts}
 
+    def _append(self, descriptor: int, data: bytes) -> None:
+        try:
+            durable.write_all(descriptor, data)
+            os.fdatasync(descriptor)
+        except OSError:
+            self._let_go()  # its end may be torn, and a failed sync is not tried again
+            raise
+
+    def _replace(self, data: bytes) -> None:
+        self._let_go()
+        folder, name = self._path.parent, self._path.name
+        is_tidy = self._is_tidy or durable.sweep_temporary(folder, name)
+        self._is_tidy = False
+        durable.replace_file(self._path, data)
+        self._is_tidy = is_tidy
+        durable.sync_folder(folder)
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND)
+
     def _let_go(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            # Its number is free whatever it says, and what it was to hold will be written anew.
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
     def _read(self) -> None:
         durable.make_folder(self._path.parent)
@@ -229,7 +256,7 @@ class Inbox:
         for line in lines:
             try:
                 tries |= self._take(json.loads(line))
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            except _UNREADABLE:
                 unreadable += 1
         if unreadable:
             aside = durable.keep_aside(self._path)
@@ -256,48 +283,17 @@ class Inbox:
         return {}
 
     def _give_up(self, entries: Iterable[Entry]) -> None:
-        """Put what may be the cause of the crashes out of the way, where it can be looked at."""
-        path = self._path.with_name(self._path.name + _GIVEN_UP_SUFFIX)
-        before = path.read_bytes() if path.exists() else b""
-        durable.replace_file(path, before + b"".join(_encode(entry.raw) for entry in entries))
-        durable.sync_folder(path.parent)
+        """Put what may be the cause of the crashes out of the way."""
+        path = inbox_aside.give_up(self._path, (_encode(entry.raw) for entry in entries))
         for entry in entries:
             update_id = entry.raw["update_id"]
             logger.error("update %d was open at %d crashes, see %s", update_id, _MOST_TRIES, path)
             del self._open[update_id]
             self._seen[update_id] = None
 
-    def _forget_aside(self, user_id: int) -> None:
-        family = self._path.name.partition("-")[0]
-        for path in self._path.parent.glob(f"{family}*"):
-            if path != self._path and path.is_file():
-                lines = path.read_bytes().splitlines(keepends=True)
-                kept = [line for line in lines if _is_of_others(line, user_id)]
-                if len(kept) < len(lines):
-                    durable.replace_file(path, b"".join(kept))
-                    durable.sync_folder(path.parent)
-
     async def _in_thread(self, function: Callable[..., _Result], *args: Any) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
 
 
-def _is_of_others(line: bytes, user_id: int) -> bool:
-    try:
-        return not concerns(json.loads(line), user_id)
-    except (ValueError, RecursionError):
-        return False
-
-
 def _encode(record: dict[str, Any]) -> bytes:
     return json.dumps(record).encode() + b"\n"
-
-
-def _replace(path: Path, data: bytes) -> int:
-    durable.replace_file(path, data)
-    durable.sync_folder(path.parent)
-    return os.open(path, os.O_WRONLY | os.O_APPEND)
-
-
-def _append(descriptor: int, data: bytes) -> None:
-    durable.write_all(descriptor, data)
-    os.fdatasync(descriptor)

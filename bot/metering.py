@@ -11,6 +11,7 @@ last. What is over its time goes when the file is written anew::
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 MINUTE = 60.0  # seconds
 _COMPACT_BYTES = 256 * 1024
+_UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 
 Record = dict[str, list[Any]]
 
@@ -168,6 +170,7 @@ class Meter:
 
     def _read(self, path: Path) -> None:
         durable.make_folder(path.parent)
+        durable.sweep_temporary(path.parent, path.name)
         self._turn_the_page()
         try:
             lines = path.read_bytes().splitlines()
@@ -177,16 +180,17 @@ class Meter:
         for line in lines:
             try:
                 self._take(json.loads(line))
-            except (ValueError, TypeError, KeyError, RecursionError):
+            except _UNREADABLE:
                 unreadable += 1  # the last may be torn
         if unreadable:
             logger.warning("%d lines of %s cannot be read", unreadable, path.name)
         self._sweep()
 
     def _let_go(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with contextlib.suppress(OSError):  # its number is free whatever it says
+                os.close(descriptor)
 
     async def _in_thread(self, function: Callable[..., None], *args: Any) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)

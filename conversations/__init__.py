@@ -27,6 +27,7 @@ from .models import (
 )
 from .names import USER_NAME_LIMIT, clean_text, name_from_question, shorten
 from .repairing import repair
+from .search import SearchHit, Words
 from .storage import ConversationStorage, is_valid_id
 from .transfer import (
     ExportedFile,
@@ -64,9 +65,11 @@ __all__ = [
     "LeftOut",
     "LeftOutReason",
     "RefusalReason",
+    "SearchHit",
     "StorageClosedError",
     "StorageError",
     "UserIndex",
+    "Words",
     "clean_text",
     "durable",
     "inspection",

@@ -90,13 +90,13 @@ def move_file(source: Path, target: Path) -> None:
     sync_folder(source.parent)
 
 
-def sweep_temporary(folder: Path) -> bool:
-    """Remove what a crash left behind. Only the process that owns the folder may.
+def sweep_temporary(folder: Path, name: str = "") -> bool:
+    """Remove what a crash left behind of files whose names begin so. Only their owner may.
 
     False where something is left: a disk that is read-only now can still be read.
     """
     is_swept = True
-    for path in folder.glob(f".*{_TEMP_SUFFIX}"):
+    for path in folder.glob(f".{name}*{_TEMP_SUFFIX}"):
         try:
             path.unlink()
         except OSError:

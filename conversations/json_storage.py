@@ -8,6 +8,7 @@ from asyncio import FIRST_COMPLETED
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ from .models import (
     SearchType,
     UserIndex,
 )
+from .search import SearchHit, Words
 from .storage import UnlessActive
 from .user_folder import UserFolder
 
@@ -103,6 +105,40 @@ class JsonStorage:
         self, user_id: int, conversation_id: str, limit: int
     ) -> list[ConversationMessage]:
         return await self._do(user_id, lambda folder: folder.read_last(conversation_id, limit))
+
+    async def search(self, user_id: int, words: Words, limit: int) -> list[SearchHit]:
+        return await self._do(user_id, lambda folder: folder.search(words, limit))
+
+    async def find_message(
+        self,
+        user_id: int,
+        message_id: int,
+        *,
+        dialog_id: int | None = None,
+        sent_at: datetime | None = None,
+    ) -> SearchHit | None:
+        return await self._do(
+            user_id,
+            lambda folder: folder.find_message(message_id, dialog_id=dialog_id, sent_at=sent_at),
+        )
+
+    async def fork(
+        self,
+        user_id: int,
+        conversation_id: str,
+        fork: ConversationMetadata,
+        *,
+        up_to_message_id: int | None = None,
+    ) -> bool:
+        return await self._do(
+            user_id,
+            lambda folder: folder.fork(conversation_id, fork, up_to_message_id=up_to_message_id),
+        )
+
+    async def remove_last_exchange(
+        self, user_id: int, conversation_id: str
+    ) -> list[ConversationMessage]:
+        return await self._do(user_id, lambda folder: folder.remove_last_exchange(conversation_id))
 
     async def create(
         self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None = None

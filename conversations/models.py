@@ -54,7 +54,9 @@ class ConversationMessage:
     state: AnswerState | None = None  # None: complete
     tokens_estimated: bool = False
     model: str | None = None
-    pieces: tuple[int, ...] = ()  # further messages that a long paste came in
+    pieces: tuple[int, ...] = ()  # further messages that a long paste, or a long answer, came in
+    dialog_id: int | None = None  # Telegram's chat; None: the user's own dialog with the bot
+    quote: str | None = None  # what a question quotes of the message that it replies to
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -81,6 +83,8 @@ class ConversationMessage:
             tokens_estimated=data.get("tokens_estimated") is True,
             model=_text_or_none(data.get("model")),
             pieces=_numbers(data.get("pieces")),
+            dialog_id=_number(data.get("dialog_id")) or None,
+            quote=_text_or_none(data.get("quote")),
         )
         message.extra = {key: data[key] for key in data if key not in _MESSAGE_KEYS}
         return message
@@ -97,6 +101,10 @@ class ConversationMessage:
             data["model"] = self.model
         if self.pieces:
             data["pieces"] = list(self.pieces)
+        if self.dialog_id is not None:
+            data["dialog_id"] = self.dialog_id
+        if self.quote is not None:
+            data["quote"] = self.quote
         return data | self.extra
 
 
@@ -122,6 +130,7 @@ class ConversationMetadata:
     mode: SearchType = "fast"  # how the chat's next questions are answered
     instructions: str = ""  # what a model is told beforehand, in this chat alone
     deleted_at: str | None = None
+    forked_from: str | None = None  # the id of the chat that this one began as a copy of
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -149,6 +158,7 @@ class ConversationMetadata:
             mode="deep" if raw.get("mode") == "deep" else "fast",
             instructions=_text(raw.get("instructions")),
             deleted_at=_text_or_none(raw.get("deleted_at")),
+            forked_from=_text_or_none(raw.get("forked_from")),
         )
         metadata.extra = {key: raw[key] for key in raw if key not in _METADATA_KEYS}
         return metadata
@@ -165,6 +175,8 @@ class ConversationMetadata:
             data["instructions"] = self.instructions
         if self.deleted_at is not None:
             data["deleted_at"] = self.deleted_at
+        if self.forked_from is not None:
+            data["forked_from"] = self.forked_from
         # The older spelling of the name follows it, so that older readers see a rename too.
         title = {"title": self.name} if "title" in self.extra else {}
         return data | self.extra | title
@@ -254,7 +266,16 @@ _SEED_MESSAGE_KEYS = (
     "search_type",
 )
 _MESSAGE_KEYS = frozenset(
-    (*_SEED_MESSAGE_KEYS, "reply_to", "state", "tokens_estimated", "model", "pieces")
+    (
+        *_SEED_MESSAGE_KEYS,
+        "reply_to",
+        "state",
+        "tokens_estimated",
+        "model",
+        "pieces",
+        "dialog_id",
+        "quote",
+    )
 )
 _SEED_METADATA_KEYS = (
     "conversation_id",
@@ -268,7 +289,15 @@ _SEED_METADATA_KEYS = (
     "total_tokens",
 )
 _METADATA_KEYS = frozenset(
-    (*_SEED_METADATA_KEYS, "pinned", "name_source", "mode", "instructions", "deleted_at")
+    (
+        *_SEED_METADATA_KEYS,
+        "pinned",
+        "name_source",
+        "mode",
+        "instructions",
+        "deleted_at",
+        "forked_from",
+    )
 )
 _NAME_SOURCES: Mapping[str, NameSource] = {
     "default": "default",

@@ -3,7 +3,7 @@
 ====================  =======================================================================
 append, rename, pin   chat file, index, folder synced; the index is corrected from the chats
 add                   chat files, folder synced, index; on an error the chats are removed again
-create                chat file, folder synced, index; without the last the chat is removed again
+create, fork          chat file, folder synced, index; without the last the chat is removed again
 activate              index alone
 delete, restore       one rename, both folders synced, index; the file says what the index will
 erase                 one rename of the whole folder, both folders synced, then it is removed
@@ -27,6 +27,8 @@ from typing import Any
 from .chat_file import ChatFile, find_chats, read_last, read_metadata
 from .durable import make_folder, move_file, replace_file, sweep_temporary, sync_folder
 from .erasing import erase_folder, measure_folder
+from .exchanges import up_to, without_last_exchange
+from .file_search import FileSearch, find_message
 from .folder_state import TRASH, FolderState
 from .interrupted import activate_restored
 from .models import (
@@ -39,6 +41,7 @@ from .models import (
     UserIndex,
     parse_time,
 )
+from .search import SearchHit, Words
 from .storage import UnlessActive, is_valid_file_name, is_valid_id
 
 logger = logging.getLogger(__name__)
@@ -56,6 +59,7 @@ class UserFolder:
         folders = [folder for folder in (self._trash, self._files) if folder.is_dir()]
         self._is_swept = all(sweep_temporary(folder) for folder in folders)
         self._state = FolderState(path, user_id)
+        self._search = FileSearch()
 
     @property
     def cached_bytes(self) -> int:
@@ -99,6 +103,16 @@ class UserFolder:
         chat = self._state.chat(conversation_id)
         return chat.last(limit) if chat else []
 
+    def search(self, words: Words, limit: int) -> list[SearchHit]:
+        self._state.refresh()
+        return self._search.search(self._state, words, limit)
+
+    def find_message(
+        self, message_id: int, *, dialog_id: int | None, sent_at: datetime | None
+    ) -> SearchHit | None:
+        self._state.refresh()
+        return find_message(self._state, message_id, dialog_id=dialog_id, sent_at=sent_at)
+
     def create(self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None) -> str:
         state = self._state
         active = state.index.last_active_conversation_id
@@ -117,6 +131,36 @@ class UserFolder:
         self._add_active(ChatFile(copy.deepcopy(metadata)))
         state.write_index()
         return metadata.conversation_id
+
+    def fork(
+        self, conversation_id: str, fork: ConversationMetadata, *, up_to_message_id: int | None
+    ) -> bool:
+        state = self._state
+        made = state.chat(fork.conversation_id)
+        if made is None or made.metadata.forked_from != conversation_id:
+            copied = self._copy(conversation_id, fork, up_to_message_id)
+            if copied is None:
+                return False
+            if state.file(fork.conversation_id).exists():
+                raise FileExistsError(f"{fork.conversation_id} exists")
+            made = copied
+        self._add_active(made)  # once more where it is there: the call before may have failed
+        state.write_index()
+        return True
+
+    def _copy(
+        self, conversation_id: str, fork: ConversationMetadata, up_to_message_id: int | None
+    ) -> ChatFile | None:
+        chat = self._state.chat(conversation_id)
+        if chat is None:
+            return None
+        origin = chat.to_conversation()
+        messages = up_to(origin.messages, up_to_message_id)
+        if messages is None:
+            return None
+        metadata = copy.deepcopy(fork)
+        metadata.forked_from = conversation_id
+        return ChatFile.from_conversation(replace(origin, metadata=metadata, messages=messages))
 
     def save(self, conversation: Conversation) -> bool:
         conversation_id = conversation.metadata.conversation_id
@@ -225,6 +269,18 @@ class UserFolder:
             return False
         self._commit(chat, in_trash=in_trash)
         return True
+
+    def remove_last_exchange(self, conversation_id: str) -> list[ConversationMessage]:
+        chat = self._state.chat(conversation_id)
+        if chat is None:
+            return []
+        conversation = chat.to_conversation()
+        kept, removed = without_last_exchange(conversation.messages)
+        if removed:
+            rest = ChatFile.from_conversation(replace(conversation, messages=kept))
+            rest.damaged = chat.damaged
+            self._commit(rest)
+        return removed
 
     def rename(self, conversation_id: str, name: str, source: NameSource) -> bool:
         chat = self._state.chat(conversation_id)

@@ -97,7 +97,10 @@ async def test_a_torn_end_was_never_acknowledged(path: Path) -> None:
 async def test_an_unreadable_line_hides_no_other_and_is_kept_aside(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for line in (b"\x00" * 40, b"{", b"5", b"[]", b'{"done": [1]}', b'{"update_id": null}', b"{}"):
+    for line in (
+        b"\x00" * 40, b"{", b"5", b"[]", b'{"done": [1]}', b'{"update_id": null}', b"{}",
+        b'{"update_id": 1e999}', b'{"noted": 1, "facts": 5}', b'{"seen": [], "tries": 1}',
+    ):  # fmt: skip
         async with opened(path) as inbox:
             await inbox.keep([update(1), update(2)])
             lines = path.read_bytes().splitlines()
@@ -261,3 +264,107 @@ async def test_a_cancelled_task_does_not_stop_what_others_wait_for(path: Path) -
         with pytest.raises(asyncio.CancelledError):
             await first
         assert await left_open(path) == [1, 2]
+
+
+async def test_a_known_update_is_not_kept_before_it_is_written(path: Path) -> None:
+    """Else Telegram forgets one that stands in memory alone, when it has sent it again."""
+    async with opened(path) as inbox:
+        with failing("fdatasync", errno.EIO), pytest.raises(OSError, match="Input/output"):
+            await inbox.keep([update(1)])
+        with failing("fsync", errno.EIO), pytest.raises(OSError, match="Input/output"):
+            await inbox.keep([update(1)])
+        path.unlink()
+        await inbox.keep([update(1)])
+        assert await left_open(path) == [1]
+        written = path.stat()
+        await inbox.keep([update(1)])
+        assert path.stat() == written, "what is on the disk is not written again"
+
+
+async def test_who_brings_an_update_again_waits_until_it_is_written(path: Path) -> None:
+    async with opened(path) as inbox:
+        before = path.stat().st_ino
+        first = asyncio.create_task(inbox.keep([update(1)]))
+        await asyncio.sleep(0)
+        with failing("fdatasync", errno.EIO):
+            again = asyncio.create_task(inbox.keep([update(1)]))
+            await asyncio.wait([first])
+        assert isinstance(first.exception(), OSError)
+        await again
+        assert path.stat().st_ino != before, "what was written there is not on the disk"
+        assert await left_open(path) == [1]
+
+
+async def test_what_could_not_be_finished_is_finished_the_second_time(path: Path) -> None:
+    async with opened(path) as inbox:
+        await inbox.keep([update(1)])
+        with failing("write", errno.ENOSPC), pytest.raises(OSError, match="No space"):
+            await inbox.finish(1)
+        assert await left_open(path) == [1]
+        await inbox.finish(1)
+        assert await left_open(path) == []
+
+
+async def test_a_file_that_cannot_be_closed_is_let_go_all_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all that comes later would go to that number, whatever file has it then."""
+    close = os.close
+
+    def close_badly(descriptor: int) -> None:
+        close(descriptor)
+        raise OSError(errno.EIO, "Input/output error")
+
+    async with opened(path) as inbox:
+        await inbox.keep([update(1)])
+        monkeypatch.setattr(os, "close", close_badly)
+        with failing("fdatasync", errno.ENOSPC), pytest.raises(OSError, match="No space"):
+            await inbox.keep([update(2)])
+        monkeypatch.undo()
+        await inbox.keep([update(3)])
+        assert await left_open(path) == [1, 2, 3]
+
+
+async def test_what_a_crash_leaves_of_a_file_is_swept(path: Path) -> None:
+    """It holds what people wrote, and nobody would ever look for it."""
+    ours = path.with_name(f".{path.name}.0123456789ab.tmp")
+    others = path.with_name(".other.jsonl.0123456789ab.tmp")
+    for left in (ours, others):
+        left.write_text("{")
+    async with opened(path):
+        assert not ours.exists()
+        assert others.exists(), "somebody may be writing it"
+
+
+async def test_a_temporary_file_that_could_not_be_removed_goes_with_the_next_writing(
+    path: Path,
+) -> None:
+    async with opened(path) as inbox:
+        await inbox.keep([update(1, "secret")])
+        with (
+            failing("unlink", errno.EROFS),
+            failing("replace", errno.EIO),
+            pytest.raises(OSError, match="Read-only"),
+        ):
+            await inbox.forget_handled()
+        assert len(list(path.parent.iterdir())) == 2
+        await inbox.finish(1)
+        assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+async def test_what_could_not_be_read_is_not_overwritten_at_the_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(path) as inbox:
+        await inbox.keep([update(1)])
+    inbox = Inbox(path)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_bytes", refuse_to_read)
+        with pytest.raises(OSError, match="Too many open files"):
+            await inbox.open()
+    await inbox.close()
+    assert await left_open(path) == [1]
+
+
+def refuse_to_read(path: Path) -> bytes:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

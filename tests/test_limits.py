@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from aiogram import Bot, Dispatcher
 from aiogram.methods import SendMessage
 
-from bot import Limits, Meter, Turn, create_router
+from bot import Limits, Meter, Turn, create_router, metering
 from bot.answerers import AnswerError, AnswerStream, Mode, TextStream, Usage
 from bot.limits import Refusal
 from bot.texts import Languages
@@ -400,11 +401,12 @@ async def test_a_file_that_is_torn_or_strange_counts_as_far_as_it_can_be_read(
     (tmp_path / "usage.jsonl").write_bytes(
         b'{"spent": [1, "2026-11-22", 5]}\n{"spent": [1, "2026-11-22", 7]}\n'
         b'{"spent": [1, "2026-11-21", 900]}\n{"spent": [2]}\nnonsense\n[]\n{"asked": "x"}\n'
-        b'{"asked": [1, "soon", "k"]}\n{"spent": [2, "2026-11-22", 3]}\n{"spent": [1, "20'
+        b'{"asked": [1, "soon", "k"]}\n{"spent": [1, "2026-11-22", 1e999]}\n'
+        b'{"spent": [2, "2026-11-22", 3]}\n{"spent": [1, "20'
     )
     meter = await open_meter()
     assert (meter.spent(1), meter.spent(2), meter.spent(3)) == (7, 3, 0)
-    assert "6 lines of usage.jsonl cannot be read" in caplog.text
+    assert "7 lines of usage.jsonl cannot be read" in caplog.text
 
 
 async def test_it_stays_small_on_the_disk_and_in_memory(
@@ -453,6 +455,34 @@ async def test_a_disk_that_fails_is_logged_and_counted_on(
     again = await open_meter()
     assert (again.spent(1), len(again.asked(1))) == (15, 1), "all of it, when there is room again"
     assert oct((tmp_path / "usage.jsonl").stat().st_mode)[-3:] == "600"
+
+
+async def test_a_file_that_cannot_be_closed_is_let_go_all_the_same(
+    open_meter: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all that comes later would go to that number, whatever file has it then."""
+
+    def close_badly(descriptor: int) -> None:
+        close(descriptor)
+        raise OSError(5, "Input/output error")
+
+    close = os.close
+    meter = await open_meter()
+    await meter.spend(1, 5)
+    with monkeypatch.context() as full:
+        full.setattr(os, "close", close_badly)
+        full.setattr(metering, "_COMPACT_BYTES", 0)
+        meter._compact_at = 0
+        await meter.spend(1, 5)
+    await meter.spend(1, 5)
+    assert (await open_meter()).spent(1) == 15
+
+
+async def test_what_a_crash_leaves_of_its_file_is_swept(open_meter: Any, tmp_path: Path) -> None:
+    left = tmp_path / ".usage.jsonl.0123456789ab.tmp"
+    left.write_text("{")
+    await open_meter()
+    assert not left.exists()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ class ChatFiles:
     name: str = "files"
     users: tuple[int, ...] = USERS
     failure: type[Exception] = StorageError
+    is_synced: bool = True
 
     def opened(self, root: Path) -> AbstractAsyncContextManager[JsonStorage]:
         return opened(root)

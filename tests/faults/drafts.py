@@ -69,6 +69,17 @@ class MessageRef:
 
 
 @dataclass(frozen=True)
+class DeletionRef:
+    """The time at which chats in the trash were deleted; the beginning of all for an empty one."""
+
+    number: int
+
+    def resolve(self, model: Model, user_id: int) -> datetime:
+        deleted = [chat["facts"]["deleted_at"] for chat in model.user(user_id)["trash"].values()]
+        return datetime.fromisoformat(_nth(deleted or ["1970-01-01T00:00:00+00:00"], self.number))
+
+
+@dataclass(frozen=True)
 class SavedDraft:
     """An object that was loaded before, or one built by hand; and what is done with it."""
 
@@ -126,6 +137,10 @@ class Draft:
             if isinstance(argument, ChatRef):
                 user_id = argument.owner(model, user_id)
                 resolved.append(argument.resolve(model, user_id))
+            elif isinstance(argument, DeletionRef):
+                resolved.append(argument.resolve(model, user_id))
+            elif isinstance(argument, list):
+                resolved.append([chat.resolve(model, user_id) for chat in argument])
             elif isinstance(argument, MessageRef):
                 resolved.append(argument.resolve(model, user_id, resolved[0]))
             else:

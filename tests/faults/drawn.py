@@ -8,7 +8,14 @@ from typing import Any
 from hypothesis import strategies as st
 
 from conversations import ConversationMessage
-from tests.faults.drafts import USERS, ChatRef, Draft, MessageRef, SavedDraft
+from tests.faults.drafts import (
+    USERS,
+    ChatRef,
+    DeletionRef,
+    Draft,
+    MessageRef,
+    SavedDraft,
+)
 
 TEXTS = (
     "Where is the hotel?",
@@ -111,6 +118,12 @@ _Arguments = tuple[tuple[st.SearchStrategy[Any], ...], dict[str, st.SearchStrate
 _flag = st.booleans()
 names = st.sampled_from(["Plans", "Отель", "  two\nlines ", "x" * 64, "x" * 65]) | texts
 limits = st.sampled_from([-1, 0, 1, 2, 20, 10**30])
+settings = st.dictionaries(
+    st.sampled_from(["language", "тема", ""]),
+    st.sampled_from([None, "de", 5, True, {"deep": [1]}, "\ud800\x00"]),
+    max_size=2,
+)
+deletions = st.builds(DeletionRef, numbers)
 file_names = st.sampled_from(["a.md", "a.md", "b-1.txt", "../a", ".hidden", "", "x" * 121])
 
 # How often a verb is drawn; its arguments behind the user's id; its options.
@@ -150,14 +163,21 @@ VERBS: dict[str, tuple[int, *_Arguments]] = {
     "take_damage_report": (1, (), {}),
     "export_conversation": (2, (chats, st.sampled_from(["json", "json", "pdf"])), {}),
     "import_conversations": (2, (usernames, st.sampled_from(IMPORTED)), {}),
+    "set_instructions": (1, (chats, short_texts | st.sampled_from(TEXTS)), {}),
+    "get_settings": (1, (), {}),
+    "update_settings": (2, (settings,), {}),
+    "delete_conversations": (1, (st.lists(chats, max_size=3),), {}),
+    "restore_deletion": (1, (deletions,), {}),
+    "measure_user": (1, (), {}),
+    "erase_user": (1, (), {}),
 }
 _LATER = ["list_deleted", "get_deleted_conversation", "restore_conversation", "empty_trash"]
-_READS = ("load_", "get_", "list_conv", "take_", "export_")
+_READS = ("load_", "get_", "list_conv", "take_", "export_", "measure_")
 _OFTEN = [verb for verb, (weight, *_) in VERBS.items() for _ in range(weight)]
-_WRITES = [verb for verb in _OFTEN if not verb.startswith(_READS)]
-_AT_ONCE = [
-    verb for verb in _OFTEN if verb != "import_conversations"
-]  # its id is given by a patch
+# Made of several steps, between which others, and a kill, may come.
+_SEVERAL = ["delete_conversations", "restore_deletion"]
+_WRITES = [verb for verb in _OFTEN if not verb.startswith(_READS) and verb not in _SEVERAL]
+_AT_ONCE = [verb for verb in _OFTEN if verb not in ["import_conversations", *_SEVERAL]]
 
 
 @st.composite

@@ -96,7 +96,7 @@ def _fail_syncs(at: int, name: str) -> Iterator[Fault]:
 async def _at_every_call(bench: Bench, faults: Faults) -> None:
     async for point, what, made in _attempts(bench, faults):
         wrong = made.wrong
-        if not wrong:
+        if not wrong and bench.subject.is_synced:
             lost = await bench.judge(all_lost(made.disk), made.durable, go_on=False)
             wrong = [f"power lost at the end: {what}" for what in lost]
         bench.count(point, what, wrong)

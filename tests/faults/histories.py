@@ -7,6 +7,7 @@ share the work; a failure names the seed and the batch that replay it.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 import traceback
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.faults.history import History, Opener, Tally
-from tests.storages import opened
+from tests.faults.places import ON_DISK, places
 
 BATCH = 100  # histories that share a seed; a failure is replayed within so many
 _STEPS = 30
@@ -45,21 +46,19 @@ def run_batch(
     )
 
 
-STORAGES = {"json": opened}
-
-
 def run(histories: int, storage: str, seed: int = 0, first_batch: int = 0) -> tuple[Tally, int]:
     """Live so many histories in batches; give what was counted, and how many batches failed."""
     tally, failures = Tally(), 0
-    for batch in range(first_batch, first_batch + -(-histories // BATCH)):
-        count = min(BATCH, histories - (batch - first_batch) * BATCH)
-        try:
-            run_batch(STORAGES[storage], seed * 1_000_000 + batch, count, tally)
-        except Exception:  # noqa: BLE001 - whatever it is, the other batches are of interest too
-            failures += 1
-            traceback.print_exc()
-            again = f"--storage {storage} --seed {seed} --batch {batch} --examples {count}"
-            sys.stderr.write(f"\nreplay: python -m tests.faults.histories {again}\n\n")
+    with places(storage) as opener:
+        for batch in range(first_batch, first_batch + -(-histories // BATCH)):
+            count = min(BATCH, histories - (batch - first_batch) * BATCH)
+            try:
+                run_batch(opener, seed * 1_000_000 + batch, count, tally)
+            except Exception:  # noqa: BLE001 - whatever it is, the other batches matter too
+                failures += 1
+                traceback.print_exc()
+                again = f"--storage '{storage}' --seed {seed} --batch {batch} --examples {count}"
+                sys.stderr.write(f"\nreplay: python -m tests.faults.histories {again}\n\n")
     return tally, failures
 
 
@@ -68,8 +67,9 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=10_000, help="how many histories")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=0, help="the first batch")
-    parser.add_argument("--storage", choices=STORAGES, default="json")
+    parser.add_argument("--storage", choices=[*ON_DISK, "postgres"], default="json")
     given = parser.parse_args()
+    logging.getLogger("conversations").setLevel(logging.CRITICAL)  # of databases without fsync
     begun = time.monotonic()
     tally, failures = run(given.examples, given.storage, given.seed, given.batch)
     sys.stdout.write(

@@ -17,7 +17,9 @@ from conversations import (
     ConversationMetadata,
     ConversationStorage,
     ExportedFile,
+    Footprint,
     ImportReport,
+    InstructionsTooLongError,
     InvalidNameError,
 )
 from conversations.transfer import our_format
@@ -55,7 +57,7 @@ class Call:
         try:
             with self._import_ids():
                 result = await getattr(manager, self.verb)(*arguments, **self.options)
-        except (InvalidNameError, ValueError) as error:
+        except (InvalidNameError, InstructionsTooLongError, ValueError) as error:
             return type(error).__name__
         if isinstance(result, Conversation) and held is not None:
             held.append((result, plain(result.messages)))
@@ -67,6 +69,8 @@ class Call:
             return [result.chats, result.deleted, result.messages]
         if isinstance(result, ExportedFile):
             return json.loads(b"".join([piece async for piece in result]))
+        if isinstance(result, Footprint):
+            return plain(result) | {"size": None}  # that is a matter of the storage
         return self._sorted(plain(result))
 
     def predict(self, model: Model) -> Any:

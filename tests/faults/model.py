@@ -10,7 +10,7 @@ import copy
 import json
 import re
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from conversations import Conversation, ConversationMessage
@@ -19,6 +19,7 @@ from tests.faults.model_rules import (
     counts,
     is_id,
     is_untouched,
+    is_visible,
     name_of,
     newest_first,
     shown,
@@ -168,6 +169,7 @@ class Model(ModelState):
             "user_id": user_id,
             "username": user["username"],
             "last_active_conversation_id": user["active"],
+            **({"settings": dict(user["settings"])} if user["settings"] else {}),
             "conversations": [written(shown(user, chat)) for chat in sorted(user["chats"])],
         }
 
@@ -267,3 +269,50 @@ class Model(ModelState):
         user["ever"].add(self.fresh)
         self._mend_pointer(user)
         return [1, int(is_deleted), len(chat["messages"])]
+
+    def set_instructions(
+        self, user_id: int, conversation_id: str, instructions: str
+    ) -> bool | str:
+        told = instructions.strip()
+        if len(told) > 2000:
+            return "InstructionsTooLongError"
+        return self._set(user_id, conversation_id, instructions=told if is_visible(told) else "")
+
+    def get_settings(self, user_id: int) -> Facts:
+        return dict(self.user(user_id)["settings"])
+
+    def update_settings(self, user_id: int, changes: Facts) -> bool:
+        merged = self.user(user_id)["settings"] | changes
+        settings = {name: value for name, value in merged.items() if value is not None}
+        self.user(user_id)["settings"] = settings
+        return True
+
+    def delete_conversations(self, user_id: int, conversation_ids: list[str]) -> int:
+        """The active one goes last, so that none of the others becomes active in between."""
+        active = self.user(user_id)["active"]
+        chats = sorted(conversation_ids, key=lambda chat: chat == active)
+        return sum(self.delete_conversation(user_id, chat) for chat in chats)
+
+    def restore_deletion(self, user_id: int, deleted_at: datetime) -> int:
+        moment = deleted_at.isoformat()
+        deleted = [f for f in self.list_deleted(user_id) if f["deleted_at"] == moment]
+        for facts in sorted(deleted, key=lambda facts: bool(facts["is_active"])):
+            chat, activate = facts["conversation_id"], facts["is_active"]
+            self.restore_conversation(user_id, chat, activate=activate)
+        return len(deleted)
+
+    def measure_user(self, user_id: int) -> Facts:
+        user = self.user(user_id)
+        chats = [*user["chats"].values(), *user["trash"].values()]
+        return {
+            "chats": len(user["chats"]),
+            "deleted_chats": len(user["trash"]),
+            "messages": sum(len(chat["messages"]) for chat in chats),
+            "files": len(user["files"]),
+            "size": None,
+        }
+
+    def erase_user(self, user_id: int) -> Facts:
+        footprint = self.measure_user(user_id)
+        del self.users[user_id]
+        return footprint

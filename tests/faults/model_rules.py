@@ -9,7 +9,8 @@ from typing import Any
 
 Facts = dict[str, Any]
 Chat = dict[str, Any]  # "facts", "messages", "extra"; counts and the active flag are derived
-User = dict[str, Any]  # "username", "active", "chats", "trash", "files", "ever": all ids it had
+# "username", "active", "chats", "trash", "files", "settings", "ever": all ids that there were
+User = dict[str, Any]
 
 _ALWAYS_WRITTEN = (
     "conversation_id",
@@ -103,7 +104,8 @@ def written_message(message: Facts) -> Facts:
 
 def is_untouched(chat: Chat) -> bool:
     facts = chat["facts"]
-    return not (chat["messages"] or facts["pinned"]) and facts["name_source"] == "default"
+    touched = chat["messages"] or facts["pinned"] or facts["instructions"]
+    return not touched and facts["name_source"] == "default"
 
 
 def newest_first(chats: list[Facts]) -> list[Facts]:

@@ -37,6 +37,7 @@ class ModelState:
             "chats": {},
             "trash": {},
             "files": {},
+            "settings": {},
             "ever": set(),
         }
         return self.users.setdefault(user_id, empty)

@@ -61,14 +61,16 @@ def run(job: Job) -> Tally:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep the store silent, which tells of every fault."""
-    logger = logging.getLogger("conversations")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    """Keep the stores silent, which tell of every fault."""
+    loggers = {logging.getLogger(name): 0 for name in ("conversations", "bot")}
+    for logger in loggers:
+        loggers[logger] = logger.level
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in loggers.items():
+            logger.setLevel(level)
 
 
 async def _run(bench: Bench) -> None:

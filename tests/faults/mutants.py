@@ -1,7 +1,7 @@
-"""The store made worse in many ways, by `mutants.diff`: the harness has to notice each.
+"""The stores made worse in many ways, by `mutants.diff`: the harness has to notice each.
 
-A mutant is a copy of the package `conversations` in which some lines are others, put to the test
-by another process. Where the lines are not there any more, that is an error: it has to follow.
+A mutant is a copy of `conversations` and `bot` in which some lines are others, put to the test by
+another process. Where the lines are not there any more, that is an error: it has to follow.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+PACKAGES = ("conversations", "bot")
 _PATIENCE = 600  # seconds
 
 
@@ -32,17 +33,19 @@ class Mutant:
     name: str
     mode: str = ""  # that sees it soonest, and where
     during: str = ""
+    subject: str = "files"
     edits: list[Edit] = field(default_factory=list)
 
     def write(self, folder: Path) -> None:
-        """Copy the package there, and make it worse.
+        """Copy the packages there, and make them worse.
 
         :raises ValueError: lines to replace do not stand in their file exactly once.
         """
-        package = folder / "conversations"
-        shutil.copytree(ROOT / "conversations", package, ignore=shutil.ignore_patterns("__py*"))
+        for package in PACKAGES:
+            ignored = shutil.ignore_patterns("__py*")
+            shutil.copytree(ROOT / package, folder / package, ignore=ignored)
         for edit in self.edits:
-            path = package / edit.file
+            path = folder / edit.file
             text = path.read_text(encoding="utf-8")
             if text.count(edit.old) != 1:
                 raise ValueError(f"{self.name!r} applies no more: not in {edit.file}:\n{edit.old}")
@@ -57,6 +60,8 @@ def mutants() -> list[Mutant]:
             found.append(Mutant(rest))
         elif sign == "-- ":
             found[-1].mode, _, found[-1].during = rest.partition(": ")
+        elif sign == ":: ":
+            found[-1].subject = rest
         elif sign == "@@ ":
             found[-1].edits.append(Edit(rest))
         elif line and found:
@@ -68,7 +73,7 @@ def mutants() -> list[Mutant]:
 
 def caught(mutant: Mutant, mode: str = "", *, during: str = "") -> dict[str, str]:
     """Run one mode on a mutant, or a little of each; give the first finding of each."""
-    options = ["--mode", mode, "--during", during] if mode else []
+    options = ["--mode", mode, "--during", during, "--subject", mutant.subject] if mode else []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         mutant.write(folder)

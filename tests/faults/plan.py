@@ -30,8 +30,29 @@ def full() -> list[Job]:
         Job("error from the system", thin=2),
         *(Job(f"power cut, {name}", thin=3) for name in ("ext4", "ext4 plain", "xfs", "btrfs")),
         Job("second owner"),
+        *of_the_inbox(),
         Job("damage", seed=0),
         Job("damage", seed=2),
+    ]
+
+
+def of_the_inbox() -> list[Job]:
+    """Give what it is put to: one process has it, and its users share what is written."""
+    return [
+        *(Job("failed fsync, power loss", "inbox", seed=seed, thin=4) for seed in (0, 2)),
+        *(Job("error", "inbox", seed=seed, thin=2 + seed) for seed in (0, 3)),
+        *(Job("lasting error", "inbox", seed=seed, thin=2 + seed) for seed in (0, 2)),
+        *(Job("power loss", "inbox", seed=seed) for seed in range(4)),
+        *(Job("side by side", "inbox", seed=seed) for seed in range(4)),
+        *(Job("killed, killed", "inbox", seed=seed) for seed in (0, 3)),
+        *(Job("killed, power loss", "inbox", seed=seed) for seed in (0, 2)),
+        *(Job("power loss, power loss", "inbox", seed=seed) for seed in (0, 1, 2)),
+        Job("error though done", "inbox"),
+        *(Job("failed fsync", "inbox", seed=seed) for seed in (0, 2)),
+        Job("short write", "inbox"),
+        *(Job("kill", "inbox", seed=seed) for seed in range(4)),
+        *(Job("torn write", "inbox", seed=seed) for seed in (0, 2)),
+        *(Job("cancelled", "inbox", seed=seed) for seed in (0, 2)),
     ]
 
 
@@ -55,11 +76,32 @@ _BRIEF = {
     "second owner": (7, 1),
     "damage": (1, 6),
 }
+_BRIEF_INBOX = {
+    "kill": (1, 3),
+    "torn write": (1, 4),
+    "power loss": (1, 4),
+    "side by side": (1, 6),
+    "killed, power loss": (1, 6),
+    "error": (5, 12),
+    "lasting error": (5, 12),
+    "short write": (5, 6),
+    "failed fsync": (5, 2),
+    "failed fsync, power loss": (5, 8),
+    "cancelled": (5, 2),
+}
 
 
 def brief() -> list[Job]:
     """Give a job of each mode that needs nothing but memory; together they take seconds."""
     return [
-        Job(mode, seed=2 * (mode == "side by side"), thin=thin, every=every, first_only=True)
-        for mode, (every, thin) in _BRIEF.items()
+        Job(
+            mode,
+            subject,
+            seed=2 * (mode == "side by side"),
+            thin=thin,
+            every=every,
+            first_only=True,
+        )
+        for subject, modes in (("files", _BRIEF), ("inbox", _BRIEF_INBOX))
+        for mode, (every, thin) in modes.items()
     ]

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from tests.faults.chat_files import ChatFiles, SpoiltChatFiles
 from tests.faults.folders import Tree
+from tests.faults.inbox_file import InboxFile
 from tests.faults.operations import Operation, State
 
 
@@ -21,6 +22,10 @@ class Subject(Protocol):
 
     @property
     def users(self) -> tuple[int, ...]: ...
+
+    @property
+    def is_synced(self) -> bool:
+        """Tell whether what is acknowledged survives a power cut, and not a kill alone."""
 
     @property
     def failure(self) -> type[Exception]:
@@ -55,5 +60,5 @@ class Subject(Protocol):
 
 
 SUBJECTS: dict[str, Subject] = {
-    subject.name: subject for subject in (ChatFiles(), SpoiltChatFiles())
+    subject.name: subject for subject in (ChatFiles(), SpoiltChatFiles(), InboxFile())
 }

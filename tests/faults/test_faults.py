@@ -13,7 +13,7 @@ from tests.faults.plan import brief
 from tests.faults.subjects import SUBJECTS
 
 
-@pytest.mark.parametrize("job", brief(), ids=lambda job: job.mode)
+@pytest.mark.parametrize("job", brief(), ids=lambda job: f"{job.subject}, {job.mode}")
 def test_nothing_acknowledged_is_lost(job: Job) -> None:
     tally = run(job)
     assert tally.broken == []
@@ -44,8 +44,8 @@ def test_the_store_as_it_is_passes_for_no_mutant() -> None:
 
 
 def test_a_mutant_that_applies_no_more_says_so(tmp_path: Path) -> None:
-    mutant = Mutant("gone", edits=[Edit("durable.py", "not there\n", "")])
-    with pytest.raises(ValueError, match="'gone' applies no more: not in durable"):
+    mutant = Mutant("gone", edits=[Edit("conversations/durable.py", "not there\n", "")])
+    with pytest.raises(ValueError, match="'gone' applies no more: not in conversations/durable"):
         mutant.write(tmp_path)
 
 

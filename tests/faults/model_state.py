@@ -62,6 +62,7 @@ class ModelState:
             "mode": "fast",
             "instructions": "",
             "deleted_at": None,
+            "forked_from": None,
             "extra": {},
         }
         return {"facts": facts, "messages": [], "extra": {}}

@@ -555,8 +555,15 @@ class ConversationManager:
         deleted = await self._storage.read_trash(user_id)
         kept = [chat for chat in deleted if parse_time(chat.deleted_at) >= oldest]
         if len(kept) < len(deleted):
-            await self._storage.purge(user_id, deleted_before=oldest.isoformat())
+            await self._purge(user_id, oldest)
         return sorted(kept, key=lambda chat: parse_time(chat.deleted_at), reverse=True)
+
+    async def _purge(self, user_id: int, oldest: datetime) -> None:
+        """Remove what nobody is shown any more; what cannot be removed now goes another time."""
+        try:
+            await self._storage.purge(user_id, deleted_before=oldest.isoformat())
+        except StorageError as error:
+            logger.warning("the trash of user %d could not be purged: %s", user_id, error)
 
     async def _export_all(self, user_id: int, file: BinaryIO) -> int:
         index = await self._storage.read_index(user_id)

@@ -227,7 +227,8 @@ class ConversationStorage(Protocol):
     async def purge(self, user_id: int, *, deleted_before: str | None = None) -> int:
         """Remove chats from the trash for good, all or those deleted earlier; tell how many.
 
-        One goes after another: a crash, or an error, may leave some of them.
+        One goes after another: a crash, or an error, may leave some of them. Those that cannot be
+        read now stay, and are an error.
         """
 
     async def keep_file(self, user_id: int, name: str, data: bytes) -> str:

@@ -362,12 +362,15 @@ class UserFolder:
     def purge(self, *, deleted_before: str | None) -> int:
         limit = None if deleted_before is None else parse_time(deleted_before)
         removed = 0
-        for path, metadata in list(self._trashed()):
+        failures: list[OSError] = []
+        for path, metadata in list(self._trashed(failures)):
             if limit is None or parse_time(metadata.deleted_at) < limit:
                 path.unlink(missing_ok=True)
                 removed += 1
         if removed:
             sync_folder(self._trash)
+        if failures:  # it cannot be told whether these were to go
+            raise failures[0]
         return removed
 
     def keep_file(self, name: str, data: bytes) -> str:
@@ -499,7 +502,10 @@ class UserFolder:
         except OSError as error:
             logger.warning("cannot note the time of deletion in %s: %s", path, error)
 
-    def _trashed(self) -> Iterator[tuple[Path, ConversationMetadata]]:
+    def _trashed(
+        self, failures: list[OSError] | None = None
+    ) -> Iterator[tuple[Path, ConversationMetadata]]:
+        """Give what can be read now; why the rest cannot, goes to `failures`."""
         try:
             found = list(find_chats(self._trash))
         except FileNotFoundError:
@@ -510,6 +516,8 @@ class UserFolder:
                 metadata = self._deleted(path)
             except OSError as error:  # one chat that cannot be read must not hide the others
                 logger.error("%s cannot be read: %s", path, error)  # noqa: TRY400
+                if failures is not None:
+                    failures.append(error)
                 continue
             if metadata is not None:
                 yield path, metadata

@@ -26,6 +26,7 @@ faults: $(VENV)/test-ready
 
 bench: $(VENV)/test-ready
 	$(BIN)/python -m tests.benchmarks.first_word
+	$(BIN)/python -m tests.benchmarks.search
 	$(BIN)/python -m tests.benchmarks.many_users
 	$(BIN)/python -m tests.benchmarks.postgres_growth
 

@@ -118,14 +118,18 @@ class Incoming(BaseMiddleware):
     async def keep(self, updates: Iterable[dict[str, Any]]) -> None:
         """Write updates down before Telegram is told to forget them.
 
-        Those of persons who are not let in are only handled; they cost nobody's disk.
+        Those of persons who are not let in are only handled; they cost nobody's disk. So is what
+        somebody types behind the bot's name: a moment later nobody waits for that any more.
         """
         try:
-            await self._inbox.keep(filter(self._access.allows_update, updates))
+            await self._inbox.keep(filter(self._is_to_be_kept, updates))
             self._is_kept = True
         except OSError as error:
             logger.error("updates cannot be written down: %s", error)  # noqa: TRY400
             self._is_kept = False
+
+    def _is_to_be_kept(self, raw: dict[str, Any]) -> bool:
+        return "inline_query" not in raw and self._access.allows_update(raw)
 
     async def confirm(self) -> None:
         """Return when Telegram may forget what it has sent: it is written down, or handled."""

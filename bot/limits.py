@@ -85,6 +85,15 @@ class Quotas:
             return None
         return Refusal("chats", limit, used=len(chats))
 
+    async def admit_copy(self, user_id: int) -> Refusal | None:
+        """Tell why a person may not have a copy of one of their chats."""
+        limit = self._limits.chats
+        if limit:
+            count = len(await self._manager.list_conversations(user_id))
+            if count >= limit:
+                return Refusal("chats", limit, used=count)
+        return await self._stored(user_id)
+
     def spent(self, user_id: int) -> Refusal | None:
         """Tell whether a person's tokens of the day are used up."""
         limit = self._limits.tokens_per_day

@@ -19,8 +19,11 @@ from .handlers.deleting import create_deleting_router
 from .handlers.dialog import create_dialog_router
 from .handlers.fallback import create_fallback_router
 from .handlers.forgetting import create_forgetting_router
+from .handlers.forking import create_forking_router
+from .handlers.inline import create_inline_router
 from .handlers.instructing import create_instructing_router
 from .handlers.renaming import create_renaming_router
+from .handlers.searching import create_searching_router
 from .handlers.settings import create_settings_router
 from .handlers.starting import create_starting_router
 from .handlers.sweeping import create_sweeping_router
@@ -53,7 +56,7 @@ def create_router(
     `allowed_user_ids` are the only ones who may use it, if there are any; others are told so.
     `limits` hold for each person; a `meter` that has a file keeps what was used over a restart.
     `exclusive` says that the whole bot is ours: `/start` and `/help`, stickers and voice messages,
-    unknown commands and foreign buttons are answered as well.
+    unknown commands, foreign buttons and inline queries are answered as well.
 
     Running answers are stopped and stored when the dispatcher shuts down; close the storage after
     that. A router belongs to one dispatcher, and needs a manager with `raise_errors=True` to tell
@@ -80,12 +83,18 @@ def create_router(
         forgetting=Forgetting(manager, answering, pastes),
         exclusive=exclusive,
     )
-    for observer in (router.message, router.edited_message, router.callback_query):
+    for observer in (
+        router.message,
+        router.edited_message,
+        router.callback_query,
+        router.inline_query,
+    ):
         observer.middleware(ours)
     router.callback_query.middleware(OwnerGuard())
 
+    router.include_routers(create_searching_router(), create_forking_router())
     if exclusive:
-        router.include_router(create_starting_router())
+        router.include_routers(create_inline_router(), create_starting_router())
     router.include_routers(
         create_renaming_router(),
         create_chats_router(),

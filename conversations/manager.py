@@ -345,7 +345,8 @@ class ConversationManager:
         """Copy a chat, wholly or up to a message and with it, and make the copy active; its id.
 
         It is named after the chat, whose id is its `forked_from`; the messages keep their ids.
-        None when there is no such chat or message. Calls with the same `key` make one copy.
+        None when there is no such chat or message. Calls with the same `key` make one copy, and
+        make that one active again, whatever else they say.
         """
         if up_to_message_id is not None:
             _check(up_to_message_id, int, "up_to_message_id")
@@ -536,15 +537,18 @@ class ConversationManager:
         self, user_id: int, conversation_id: str, up_to_message_id: int | None, key: str | None
     ) -> str | None:
         chats = (await self._storage.read_index(user_id)).conversations
-        origin = _by_id(chats, conversation_id)
-        if origin is None:
-            return None
-        fork = self._new_chat(user_id, origin.username, "")
-        fork.name, fork.name_source = name_of_fork(origin.name), origin.name_source
-        fork.mode = origin.mode
+        fork = self._new_chat(user_id, "", "")
         if key is not None:
-            name = f"{user_id}/{conversation_id}/{up_to_message_id}/{key}"
-            fork.conversation_id = str(uuid.uuid5(uuid.NAMESPACE_OID, name))
+            fork.conversation_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{user_id}/{key}"))
+        before = _by_id(chats, fork.conversation_id)
+        if before is not None and before.forked_from is not None:
+            conversation_id = before.forked_from
+        else:
+            origin = _by_id(chats, conversation_id)
+            if origin is None:
+                return None
+            fork.username, fork.mode = origin.username, origin.mode
+            fork.name, fork.name_source = name_of_fork(origin.name), origin.name_source
         made = await self._storage.fork(
             user_id, conversation_id, fork, up_to_message_id=up_to_message_id
         )

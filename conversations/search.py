@@ -108,6 +108,12 @@ class Words:
             return False
         return all(_pattern(word).search(folded) for word in self.folded)
 
+    def place_in(self, text: str) -> int:
+        """Tell about where in a long text the longest of them is first; 0 if it is nowhere."""
+        folded = fold(text)
+        found = _pattern(max(self.folded, key=len)).search(folded) if self.folded else None
+        return found.start() * len(text) // len(folded) if found else 0
+
     def places_in(self, text: str) -> list[tuple[int, int]]:
         """Find all places in a text, as ranges of its characters; none of them overlap."""
         folded, places = _fold_with_places(text)

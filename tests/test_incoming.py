@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import TelegramNetworkError
-from aiogram.methods import SendMessage
+from aiogram.methods import AnswerInlineQuery, SendMessage
 from aiogram.types import Message
 
 from bot import Turn
@@ -91,6 +91,17 @@ async def test_what_cannot_be_read_hinders_nothing(
             assert questions == ["first", "last"]
     assert caplog.text.count("cannot be decoded") == 1
     assert "secret" not in caplog.text
+
+
+async def test_what_is_typed_behind_the_bots_name_is_not_written_down(
+    folder: Path, client: Client
+) -> None:
+    typed = {"id": "1", "from": client.user, "query": "typed", "offset": ""}
+    telegram, model = QueueingTelegram([client.update(inline_query=typed)]), Model()
+    async with polled(folder, telegram, model):
+        await telegram.wait_for(lambda: bool(telegram.of(AnswerInlineQuery)))
+    written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert b"typed" not in written
 
 
 async def test_what_waits_at_a_stop_is_answered_after_it(folder: Path, client: Client) -> None:

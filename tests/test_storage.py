@@ -29,6 +29,7 @@ from tests.storages import USER, answer, new_chat, opened, question, texts, tree
 Opened = AbstractAsyncContextManager[ConversationStorage]
 STORAGES: dict[str, Callable[[pytest.FixtureRequest, Path], Opened]] = {
     "json": lambda _, path: opened(path),
+    "journal": lambda _, path: opened(path, journal=True),
     "postgres": lambda request, _: opened_postgres(request.getfixturevalue("database_url")),
 }
 BAD_IDS = ["../user_2/x", "..", "/etc/passwd", "index", "INDEX", "", "\x00", "a\n", "²", "x" * 300]

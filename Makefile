@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
+FIGURES := build/benchmarks
 
-.PHONY: run test lint types bench faults clean
+.PHONY: run test lint types bench faults screenshots clean
 
 run: $(VENV)/run-ready $(if $(MODEL)$(shell grep -s '^MODEL=.' .env),$(VENV)/model-ready)
 	$(BIN)/python -m bot
@@ -23,12 +25,18 @@ faults: $(VENV)/test-ready
 	$(BIN)/python -m tests.faults.bot_kills
 	$(BIN)/python -m tests.faults.program_kills
 	$(BIN)/python -m tests.faults.histories --examples 10000
+	$(BIN)/python -m tests.faults.histories --examples 2000 --storage postgres
+	$(BIN)/python -m tests.faults.fuzz --inputs 1000000
 
-bench: $(VENV)/test-ready
+bench: $(VENV)/test-ready $(PEERS)/ready
 	$(BIN)/python -m tests.benchmarks.first_word
 	$(BIN)/python -m tests.benchmarks.search
 	$(BIN)/python -m tests.benchmarks.many_users
 	$(BIN)/python -m tests.benchmarks.postgres_growth
+	mkdir -p $(FIGURES)
+	$(PEERS)/bin/python -W ignore -m tests.benchmarks.storage_speed $(FIGURES)/speed.json
+	$(PEERS)/bin/python -W ignore -m tests.benchmarks.storage_limits $(FIGURES)/limits.json
+	$(PEERS)/bin/python -m tests.benchmarks.report $(FIGURES)/speed.json $(FIGURES)/limits.json docs
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -45,5 +53,14 @@ $(VENV)/test-ready: requirements.txt requirements-model.txt requirements-postgre
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ $(VENV)/run-ready $(VENV)/model-ready
 
+screenshots: $(VENV)/test-ready
+	$(BIN)/python -m tests.screenshots
+
+# What the storage is compared with: many packages, which nothing else needs.
+$(PEERS)/ready: requirements.txt tests/benchmarks/requirements-peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/benchmarks/requirements-peers.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build .mypy_cache .pytest_cache .ruff_cache

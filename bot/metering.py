@@ -50,6 +50,7 @@ class Meter:
         self._day = ""
         self._swept = 0.0
         self._descriptor: int | None = None  # None: the file must be written anew
+        self._is_behind = False  # whether something could not be written down
         self._size = 0
         self._compact_at = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="meter")
@@ -64,12 +65,13 @@ class Meter:
 
     async def close(self) -> None:
         """Leave the file as short as it can be."""
-        if self._path is not None and self._descriptor is not None:
+        if self._path is not None and (self._descriptor is not None or self._is_behind):
             try:
                 await self._in_thread(self._write_anew, self._path)
             except OSError as error:
                 logger.warning("what was used cannot be written down: %s", error)
             self._let_go()
+            self._is_behind = False
         self._thread.shutdown(wait=False)
 
     def asked(self, user_id: int) -> list[float]:
@@ -139,7 +141,9 @@ class Meter:
         if self._path is not None:
             try:
                 await self._in_thread(self._append, self._path, _encode(record))
+                self._is_behind = False
             except OSError as error:
+                self._is_behind = True
                 logger.warning("what was used cannot be written down: %s", error)
 
     def _append(self, path: Path, line: bytes) -> None:

@@ -7,6 +7,7 @@ stay in `extra` and go back into the file at the next write.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,8 @@ def parse_time(value: str | None) -> datetime:
         time = datetime.fromisoformat(value or "")
     except ValueError:
         return _NO_TIME
+    if time.tzinfo is UTC:
+        return time
     try:
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except OverflowError:
@@ -89,8 +92,26 @@ class ConversationMessage:
         message.extra = {key: data[key] for key in data if key not in _MESSAGE_KEYS}
         return message
 
+    def copy(self) -> ConversationMessage:
+        """Copy it; nothing is shared that can be changed."""
+        return ConversationMessage(
+            self.timestamp, self.message_id, self.type, self.text, self.tokens, self.sent_as,
+            self.file_path, self.search_type, self.reply_to, self.state, self.tokens_estimated,
+            self.model, self.pieces, self.dialog_id, self.quote,
+            copy.deepcopy(self.extra) if self.extra else {},
+        )  # fmt: skip
+
     def to_dict(self) -> dict[str, Any]:
-        data: dict[str, Any] = {key: getattr(self, key) for key in _SEED_MESSAGE_KEYS}
+        data: dict[str, Any] = {
+            "timestamp": self.timestamp,
+            "message_id": self.message_id,
+            "type": self.type,
+            "text": self.text,
+            "tokens": self.tokens,
+            "sent_as": self.sent_as,
+            "file_path": self.file_path,
+            "search_type": self.search_type,
+        }
         if self.reply_to is not None:
             data["reply_to"] = self.reply_to
         if self.state is not None:
@@ -105,7 +126,7 @@ class ConversationMessage:
             data["dialog_id"] = self.dialog_id
         if self.quote is not None:
             data["quote"] = self.quote
-        return data | self.extra
+        return data | self.extra if self.extra else data
 
 
 @dataclass(slots=True)
@@ -162,6 +183,15 @@ class ConversationMetadata:
         )
         metadata.extra = {key: raw[key] for key in raw if key not in _METADATA_KEYS}
         return metadata
+
+    def copy(self) -> ConversationMetadata:
+        """Copy them; nothing is shared that can be changed."""
+        return ConversationMetadata(
+            self.conversation_id, self.user_id, self.username, self.name, self.created_at,
+            self.updated_at, self.is_active, self.message_count, self.total_tokens, self.pinned,
+            self.name_source, self.mode, self.instructions, self.deleted_at, self.forked_from,
+            copy.deepcopy(self.extra) if self.extra else {},
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         data: dict[str, Any] = {key: getattr(self, key) for key in _SEED_METADATA_KEYS}

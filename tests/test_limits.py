@@ -478,6 +478,20 @@ async def test_a_file_that_cannot_be_closed_is_let_go_all_the_same(
     assert (await open_meter()).spent(1) == 15
 
 
+async def test_what_failed_last_is_written_at_the_end(
+    open_meter: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    meter = await open_meter()
+    with monkeypatch.context() as full:
+        full.setattr("conversations.durable.write_all", fail)
+        await meter.spend(1, 5)
+    await meter.close()
+    assert (await open_meter()).spent(1) == 5
+
+
 async def test_what_a_crash_leaves_of_its_file_is_swept(open_meter: Any, tmp_path: Path) -> None:
     left = tmp_path / ".usage.jsonl.0123456789ab.tmp"
     left.write_text("{")

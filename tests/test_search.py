@@ -224,7 +224,8 @@ class TestCost:
         for number in range(15):
             await storage.delete(USER, f"c{number}", deleted_at="", successor=new_chat("x"))
         await search(storage, "небывальщина")
-        folder, _ = storage._folders[USER]
+        folder = storage._cache.look_at(USER)
+        assert folder is not None
         assert len(folder._search._odd) == 5
 
 

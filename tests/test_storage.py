@@ -22,12 +22,14 @@ from conversations import (
     UserIndex,
     Words,
 )
+from tests.file_format import assert_format
 from tests.postgres_server import opened_postgres
 from tests.storages import USER, answer, new_chat, opened, question, texts, tree
 
 Opened = AbstractAsyncContextManager[ConversationStorage]
 STORAGES: dict[str, Callable[[pytest.FixtureRequest, Path], Opened]] = {
     "json": lambda _, path: opened(path),
+    "journal": lambda _, path: opened(path, journal=True),
     "postgres": lambda request, _: opened_postgres(request.getfixturevalue("database_url")),
 }
 BAD_IDS = ["../user_2/x", "..", "/etc/passwd", "index", "INDEX", "", "\x00", "a\n", "²", "x" * 300]
@@ -40,6 +42,7 @@ async def storage(
 ) -> AsyncIterator[ConversationStorage]:
     async with STORAGES[request.param](request, tmp_path / "chats") as storage:
         yield storage
+    assert_format(tmp_path / "chats")
 
 
 async def delete(

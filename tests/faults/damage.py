@@ -6,6 +6,7 @@ import copy
 import json
 import random
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from tests.faults.whole import CHATS, FORMS, INDEXES, Document
@@ -23,23 +24,30 @@ def spoilt(seed: int, number: int) -> Spoilt:
     """Make the n-th input of a seed; always the same one."""
     rng = random.Random(f"{seed} {number}")
     what: What = rng.choice(["chat", "chat", "index"])
-    document = copy.deepcopy(rng.choice(CHATS if what == "chat" else INDEXES))
+    documents = CHATS if what == "chat" else INDEXES
+    which = rng.randrange(len(documents))
     kinds = [rng.choice(list(FORMS))]
-    form = FORMS[kinds[0]]
-    raw: dict[str, str] = {}
     if rng.random() < 0.5:
+        document, raw = copy.deepcopy(documents[which]), dict[str, str]()
         for _ in range(rng.choice([1, 1, 2, 4])):
             kinds.append(rng.choice(list(_VALUE_DAMAGE)))
             _VALUE_DAMAGE[kinds[-1]](rng, document, raw)
-    text = form(document)
-    for placeholder, replacement in raw.items():
-        text = text.replace(json.dumps(placeholder), replacement)
+        text = FORMS[kinds[0]](document)
+        for placeholder, replacement in raw.items():
+            text = text.replace(json.dumps(placeholder), replacement)
+    else:
+        text = _written(what, which, kinds[0])
     data = text.encode("utf-8", "surrogatepass")
     if len(kinds) == 1 or rng.random() < 0.3:
         for _ in range(rng.choice([0, 1, 1, 1, 2, 4])):
             kinds.append(rng.choice(list(_BYTE_DAMAGE)))
             data = _BYTE_DAMAGE[kinds[-1]](rng, data)
     return Spoilt(what, ", ".join(kinds), data)
+
+
+@cache
+def _written(what: What, which: int, form: str) -> str:
+    return FORMS[form]((CHATS if what == "chat" else INDEXES)[which])
 
 
 # Damage to values
@@ -95,7 +103,7 @@ def _add(rng: random.Random, document: Document, raw: dict[str, str]) -> None:
 def _nest(rng: random.Random, document: Document, raw: dict[str, str]) -> None:
     place, key = _somewhere(rng, document)
     value = place[key] if key is not None else None
-    for _ in range(rng.choice([1, 1, 2, 2, 20, 300])):
+    for _ in range(rng.choice([1, 1, 2, 2, 20, 130])):
         value = [value] if rng.random() < 0.5 else {"deep": value}
     _put(place, key, value)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from conversations import Conversation, ConversationMessage
+from tests.faults.model_persons import PersonModel
 from tests.faults.model_rules import (
     Facts,
     counts,
@@ -32,7 +32,7 @@ from tests.faults.model_search import SearchableState
 TRASH_KEPT = timedelta(days=30)
 
 
-class Model(SearchableState):
+class Model(SearchableState, PersonModel):
     def look(self, user_id: int) -> dict[str, Any]:
         """Give everything that a user can see."""
         user = self.user(user_id)
@@ -194,12 +194,6 @@ class Model(SearchableState):
     ) -> bool | str:
         return self._set(user_id, conversation_id, pinned=pinned)
 
-    def keep_file(self, user_id: int, name: str, text: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}", name):
-            return "ValueError"
-        self.user(user_id)["files"][name] = text.encode("utf-8", "replace")
-        return f"files/{name}"
-
     def get_active_conversation(self, user_id: int) -> Facts | None:
         return next((f for f in self.list_conversations(user_id) if f["is_active"]), None)
 
@@ -240,9 +234,6 @@ class Model(SearchableState):
         self.user(user_id)["trash"].clear()
         return count
 
-    def take_damage_report(self, user_id: int) -> int:
-        return 0  # nothing here damages a file
-
     def export_conversation(
         self, user_id: int, conversation_id: str, export_format: str
     ) -> Facts | str | None:
@@ -278,15 +269,6 @@ class Model(SearchableState):
             return "InstructionsTooLongError"
         return self._set(user_id, conversation_id, instructions=told if is_visible(told) else "")
 
-    def get_settings(self, user_id: int) -> Facts:
-        return dict(self.user(user_id)["settings"])
-
-    def update_settings(self, user_id: int, changes: Facts) -> bool:
-        merged = self.user(user_id)["settings"] | changes
-        settings = {name: value for name, value in merged.items() if value is not None}
-        self.user(user_id)["settings"] = settings
-        return True
-
     def delete_conversations(self, user_id: int, conversation_ids: list[str]) -> int:
         """The active one goes last, so that none of the others becomes active in between."""
         active = self.user(user_id)["active"]
@@ -300,19 +282,3 @@ class Model(SearchableState):
             chat, activate = facts["conversation_id"], facts["is_active"]
             self.restore_conversation(user_id, chat, activate=activate)
         return len(deleted)
-
-    def measure_user(self, user_id: int) -> Facts:
-        user = self.user(user_id)
-        chats = [*user["chats"].values(), *user["trash"].values()]
-        return {
-            "chats": len(user["chats"]),
-            "deleted_chats": len(user["trash"]),
-            "messages": sum(len(chat["messages"]) for chat in chats),
-            "files": len(user["files"]),
-            "size": None,
-        }
-
-    def erase_user(self, user_id: int) -> Facts:
-        footprint = self.measure_user(user_id)
-        del self.users[user_id]
-        return footprint

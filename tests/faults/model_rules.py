@@ -9,7 +9,8 @@ from typing import Any
 
 Facts = dict[str, Any]
 Chat = dict[str, Any]  # "facts", "messages", "extra"; counts and the active flag are derived
-# "username", "active", "chats", "trash", "files", "settings", "ever": all ids that there were
+# "username", "active", "chats", "trash", "files", "settings", "ever": all ids that there were,
+# "is_doubtful": whether the username may be another one
 User = dict[str, Any]
 
 _ALWAYS_WRITTEN = (

@@ -39,8 +39,16 @@ class ModelState:
             "files": {},
             "settings": {},
             "ever": set(),
+            "is_doubtful": False,
         }
         return self.users.setdefault(user_id, empty)
+
+    def doubt(self, user_id: int) -> None:
+        """After a kill: a username that only chats know is the user's sooner or later."""
+        user = self.user(user_id)
+        chats = [*user["chats"].values(), *user["trash"].values()]
+        is_known = user["username"] or not any(chat["facts"]["username"] for chat in chats)
+        user["is_doubtful"] = user["is_doubtful"] or not is_known
 
     def gone(self, user_id: int) -> set[str]:
         """Give the chats that were there once and are not even in the trash."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.faults import errors, kills, owners, processes, real_disks, spoilt, turns
 from tests.faults.bench import Bench, BrokenError, Job, SkippedError, Tally
-from tests.faults.subjects import SUBJECTS
+from tests.faults.subjects import find_subject
 
 Mode = Callable[[Bench], Awaitable[None]]
 
@@ -47,7 +47,7 @@ def run(job: Job) -> Tally:
         _quietly(),
         tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as place,
     ):
-        bench = Bench(job, SUBJECTS[job.subject], Path(place))
+        bench = Bench(job, find_subject(job.subject), Path(place))
         try:
             asyncio.run(_run(bench))
         except BrokenError:

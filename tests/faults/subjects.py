@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.faults.chat_files import ChatFiles, SpoiltChatFiles
 from tests.faults.folders import Tree
-from tests.faults.inbox_file import InboxFile
 from tests.faults.operations import Operation, State
 
 
@@ -59,6 +58,18 @@ class Subject(Protocol):
         """Tell what in the folder should not be there, or is not sound."""
 
 
-SUBJECTS: dict[str, Subject] = {
-    subject.name: subject for subject in (ChatFiles(), SpoiltChatFiles(), InboxFile())
+# Where each is made. It is imported when it is asked for: all of a bot takes seconds, and many a
+# short-lived process that is put to the test wants the chats alone.
+SUBJECTS = {
+    "files": "tests.faults.chat_files:ChatFiles",
+    "journal": "tests.faults.chat_files:JournalledChatFiles",
+    "spoilt files": "tests.faults.chat_files:SpoiltChatFiles",
+    "inbox": "tests.faults.inbox_file:InboxFile",
+    "usage": "tests.faults.usage_file:UsageFile",
 }
+
+
+def find_subject(name: str) -> Subject:
+    module, _, made = SUBJECTS[name].partition(":")
+    found: Subject = getattr(import_module(module), made)()
+    return found

@@ -10,7 +10,7 @@ from tests.faults.bench import Bench, Job
 from tests.faults.modes import run
 from tests.faults.mutants import Edit, Mutant, caught, mutants
 from tests.faults.plan import brief
-from tests.faults.subjects import SUBJECTS
+from tests.faults.subjects import find_subject
 
 
 @pytest.mark.parametrize("job", brief(), ids=lambda job: f"{job.subject}, {job.mode}")
@@ -51,7 +51,7 @@ def test_a_mutant_that_applies_no_more_says_so(tmp_path: Path) -> None:
 
 def test_a_case_is_tried_by_its_point_or_by_its_turn(tmp_path: Path) -> None:
     def tried(job: Job) -> list[int]:
-        bench = Bench(job, SUBJECTS["files"], tmp_path)
+        bench = Bench(job, find_subject("files"), tmp_path)
         return [point for point in range(10, 20) if bench.wants(point)]
 
     assert tried(Job("kill", point=17)) == [17]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from conversations import StorageError
+from tests.faults.killed import KilledAt
 from tests.storages import USER, answer, new_chat, opened, question
 
 LATER = "2026-05-02T00:00:00+00:00"
@@ -209,3 +211,28 @@ async def test_a_folder_of_ours_whose_name_cannot_be_synced_is_no_success(
             await storage.create(new_chat("a"))
         monkeypatch.undo()
         assert await storage.create(new_chat("a")) == "a"
+
+
+async def test_a_restored_chat_of_long_metadata_is_activated_however_far_it_came(
+    tmp_path: Path,
+) -> None:
+    """Once it was not: of a first line that was longer than expected no word was believed."""
+    before, moved = tmp_path / "before", 0
+    async with opened(before) as storage:
+        chat = new_chat("a", name="Long")
+        chat.extra = {"note": "n" * 100_000}
+        await storage.create(chat)
+        await storage.create(new_chat("b", name="Other"))
+        await storage.delete(USER, "a", deleted_at=LATER, successor=new_chat("c"))
+    for change in range(1, 20):
+        root = shutil.copytree(before, tmp_path / f"root-{change}")
+        async with opened(root) as storage:
+            await storage.read_index(USER)
+            with KilledAt(change, root, tmp_path / f"killed-{change}") as killed:
+                assert await storage.restore(USER, "a", activate=True)
+        async with opened(killed.target) as storage:
+            index = await storage.read_index(USER)
+            is_back = len(index.conversations) == 2
+            moved += is_back and killed.in_time
+            assert index.last_active_conversation_id == ("a" if is_back else "b"), change
+    assert moved > 3

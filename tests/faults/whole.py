@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 Document = dict[str, Any]
@@ -106,10 +107,12 @@ FORMS: dict[str, Callable[[Document], str]] = {
 }
 
 
+@cache
 def whole_chat(conversation_id: str) -> bytes:
     return _indented(CHATS[1] | {"metadata": metadata(conversation_id)}).encode()
 
 
+@cache
 def whole_index() -> bytes:
     return _indented(INDEXES[0]).encode()
 

@@ -7,7 +7,6 @@ its memory follows neither the chats nor the number of those that match.
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from .models import ConversationMetadata
@@ -18,7 +17,6 @@ from .search import Found, SearchHit, SoughtMessage, Words
 Chat = tuple[int, ConversationMetadata]  # the row's number, and what it says
 
 _AT_ONCE = 5000  # messages
-_SPECIAL = re.compile(r"[%_\\]")
 
 
 async def search(
@@ -52,9 +50,9 @@ async def find_message(
 
 async def _search_chats(rows: UserRows, chats: Sequence[Chat], words: Words, found: Found) -> None:
     metadata = dict(chats)
-    patterns = [_SPECIAL.sub(r"\\\g<0>", to_column(word)) for word in words.folded]
-    async for row in rows.messages_like(
-        [*metadata], [f"%{each}%" for each in patterns], questions_only=not found.wants_answers
+    rarest_first = sorted(map(to_column, words.folded), key=len, reverse=True)
+    async for row in rows.messages_with(
+        [*metadata], rarest_first, questions_only=not found.wants_answers
     ):
         if row["is_question"] is False and not found.wants_answers:
             continue

@@ -314,27 +314,31 @@ class UserRows:
         )
         return found
 
-    def messages_like(
-        self, chats: list[int], patterns: list[str], *, questions_only: bool
+    def messages_with(
+        self, chats: list[int], words: list[str], *, questions_only: bool
     ) -> CursorFactory:
-        """Give messages that have all patterns, in the order of the chats, the last one first.
+        """Give messages that have all words, in the order of the chats, the last one first.
 
-        Those that an older program stored are given as well, whatever is in them.
+        Those that an older program stored are given as well, whatever is in them. Each chat is
+        looked up by itself: in one join the planner may prefer to read the whole table. The first
+        word is looked for by itself as well, for all others cost a subquery.
         """
         return self._connection.cursor(
-            "select chat, text, facts, is_question"
+            "select wanted.chat, text, facts, is_question"
             " from unnest($1::bigint[]) with ordinality as wanted (chat, place)"
-            " join messages using (chat)"
-            " where (folded like all ($2::text[]) or folded is null)"
-            " and (is_question is not false or not $3)"
-            " order by place, position desc",
+            " cross join lateral (select position, text, facts, is_question from messages"
+            " where chat = wanted.chat and (is_question is not false or not $3)"
+            " and (strpos(folded, $4) > 0 and not exists ("
+            "select from unnest($2::text[]) as word where strpos(folded, word) = 0)"
+            " or folded is null) offset 0) as found order by place, position desc",
             chats,
-            patterns,
+            words,
             questions_only,
+            words[0],
         )
 
     def messages_by_id(self, chats: list[int], message_id: int) -> CursorFactory:
-        """Give messages of this id, or in a piece that has it, ordered as `messages_like` does.
+        """Give messages of this id, or in a piece that has it, ordered as `messages_with` does.
 
         Those that an older program stored are given as well.
         """

@@ -129,17 +129,14 @@ QUERIES = (
 )
 
 
-def read_all(folder: Path) -> float:
-    """Read all files and do nothing with them; give how many milliseconds that takes."""
-    begun = time.perf_counter()
+async def read_all(folder: Path) -> None:
+    """Read all files, and do nothing with them."""
     for path in folder.glob("*/*.json"):
         path.read_bytes()
-    return 1000 * (time.perf_counter() - begun)
 
 
 async def run(folder: Path) -> None:
-    reading = sorted(read_all(folder) for _ in range(5))[2]
-    sys.stdout.write(f"a plain read of the same bytes: {reading:.1f} ms\n")
+    _print("a plain read of all files", await measure(lambda: read_all(folder)), "")
     storage = JsonStorage(folder)
     manager = ConversationManager(storage, raise_errors=True)
     await manager.list_conversations(USER)

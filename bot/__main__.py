@@ -26,7 +26,7 @@ from .building import StartError, make_answerer, make_bot, make_limits, port_ref
 from .commands import register_commands
 from .context import ContextLimits
 from .homes import choose_home
-from .inbox import Inbox
+from .inboxes import Lease, UpdateInbox
 from .logs import configure_logging, log_loop_error
 from .polling import leave_webhook, poll, stop_on_signals
 from .router import create_router
@@ -81,6 +81,7 @@ async def run(settings: Settings) -> None:
         answerer = make_answerer(settings, opened)
         bot = await make_bot(settings, opened)
         manager = ConversationManager(storage, raise_errors=True, trash_kept=settings.trash_kept)
+        lease = await home.open_lease(bot.id, opened)
         meter = await home.open_meter(bot.id, opened)
         dispatcher = Dispatcher(disable_fsm=True)
         dispatcher.include_router(
@@ -92,6 +93,7 @@ async def run(settings: Settings) -> None:
                 limits=make_limits(settings),
                 meter=meter,
                 exclusive=True,
+                lease=lease,
             )
         )
         inbox = await home.open_inbox(bot.id, opened)
@@ -103,7 +105,7 @@ async def run(settings: Settings) -> None:
                 await leave_webhook(bot)
                 await poll(dispatcher, bot, inbox, stopping, access)
             else:
-                await _serve(settings, manager, dispatcher, bot, inbox, stopping, access)
+                await _serve(settings, manager, dispatcher, bot, inbox, stopping, access, lease)
         except TelegramUnauthorizedError as error:
             raise StartError("BOT_TOKEN: Telegram does not know this token") from error
         except TelegramNetworkError as error:
@@ -124,14 +126,17 @@ async def _serve(
     manager: ConversationManager,
     dispatcher: Dispatcher,
     bot: Bot,
-    inbox: Inbox,
+    inbox: UpdateInbox,
     stopping: asyncio.Event,
     access: Access,
+    lease: Lease | None,
 ) -> None:
     url, secret = settings.webhook_url, reveal(settings.webhook_secret)
     if settings.bot_token is None or url is None or secret is None:
         raise StartError("WEBHOOK_URL needs BOT_TOKEN: the playground has no webhooks")
     checks: dict[str, Check] = {"storage": lambda: manager.load_index(0), "telegram": bot.get_me}
+    if lease is not None:
+        checks["lease"] = lease.check
     webhook = Webhook(
         dispatcher,
         bot,

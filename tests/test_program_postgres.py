@@ -26,10 +26,11 @@ async def own_url(own_server: PostgresServer) -> AsyncIterator[str]:
 
 
 async def test_the_tour_in_a_database(tmp_path: Path, own_url: str) -> None:
-    first = Program(tmp_path, DATABASE_URL=own_url)
+    first = Program(tmp_path, DATABASE_URL=own_url, LIMIT_TOKENS_PER_DAY="100000")
     async with first, Person(first.url, 1002) as ben:
         await ben.ask("Where shall we travel?", "You wrote: Where")
         await ben.ask("/chats", "1 chat")
+    assert not (tmp_path / "data" / "conversations").exists()
     connection = await asyncpg.connect(own_url)
     texts = await connection.fetch("select text from conversations.messages order by position")
     await connection.close()

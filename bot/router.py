@@ -28,8 +28,9 @@ from .handlers.settings import create_settings_router
 from .handlers.starting import create_starting_router
 from .handlers.sweeping import create_sweeping_router
 from .handlers.transferring import create_transferring_router
+from .inboxes import Lease
 from .limits import Limits, Quotas
-from .metering import Meter
+from .metering import Meter, UsageMeter
 from .middleware import HandlerContext, OwnerGuard
 from .pastes import Pastes
 from .people import People
@@ -45,8 +46,9 @@ def create_router(
     context: ContextLimits | None = None,
     allowed_user_ids: Collection[int] = (),
     limits: Limits | None = None,
-    meter: Meter | None = None,
+    meter: UsageMeter | None = None,
     exclusive: bool = False,
+    lease: Lease | None = None,
 ) -> Router:
     """Build the plugin: menus for many chats and, with an `answerer`, the dialog itself.
 
@@ -56,7 +58,8 @@ def create_router(
     `allowed_user_ids` are the only ones who may use it, if there are any; others are told so.
     `limits` hold for each person; a `meter` that has a file keeps what was used over a restart.
     `exclusive` says that the whole bot is ours: `/start` and `/help`, stickers and voice messages,
-    unknown commands, foreign buttons and inline queries are answered as well.
+    unknown commands, foreign buttons and inline queries are answered as well. Where many processes
+    share a bot, each has a `lease`: when that is lost, all that runs here is given up.
 
     Running answers are stopped and stored when the dispatcher shuts down; close the storage after
     that. A router belongs to one dispatcher, and needs a manager with `raise_errors=True` to tell
@@ -67,12 +70,16 @@ def create_router(
     pastes = Pastes()
     people = People(manager, Languages())
     quotas = Quotas(manager, limits or Limits(), meter or Meter())
+    if lease is not None:
+        lease.watch(lost=pastes.abandon)
     if answerer is not None:
         answering = Answering(
             manager, as_answerer(answerer), context=context, know=people.know, quotas=quotas
         )
         router.shutdown.register(pastes.close)
         router.shutdown.register(answering.close)
+        if lease is not None:
+            lease.watch(lost=answering.abandon)
     ours = HandlerContext(
         people,
         Access(allowed_user_ids),

@@ -40,6 +40,7 @@ from .transfer import (
 )
 
 if TYPE_CHECKING:
+    from .postgres_pool import Database as Database
     from .postgres_storage import PostgresStorage as PostgresStorage
 
 __all__ = [
@@ -86,8 +87,12 @@ def __getattr__(name: str) -> object:
 
     That is why it is not in `__all__`: `import *` works without the driver.
     """
-    if name != "PostgresStorage":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .postgres_storage import PostgresStorage
+    if name == "PostgresStorage":
+        from .postgres_storage import PostgresStorage
 
-    return PostgresStorage
+        return PostgresStorage
+    if name == "Database":
+        from .postgres_pool import Database
+
+        return Database
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -81,6 +81,14 @@ class PostgresStorage:
         self._closed = False
         self._running: set[asyncio.Future[None]] = set()
 
+    @property
+    def database(self) -> Database:
+        """The transactions under it, for others to keep things of theirs beside the chats.
+
+        What they do there does not wait for any user's calls; `close` ends it as well.
+        """
+        return self._database
+
     async def open(self) -> None:
         """Connect, and make or migrate the tables where that is needed.
 

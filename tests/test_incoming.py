@@ -21,6 +21,7 @@ from aiogram.types import Message
 from bot import Turn
 from bot.inbox import Inbox
 from bot.incoming import Incoming, Receipt
+from bot.turns import Turn as OrderedTurn
 from conversations import ConversationMessage
 from tests.polled import Polled, polled
 from tests.telegram import Client, FakeTelegram, QueueingTelegram
@@ -315,3 +316,35 @@ async def test_while_the_disk_is_full_an_update_is_confirmed_when_it_is_handled(
     await desk.feed(says(client, "later"))
     await desk.incoming.confirm()
     assert desk.inbox.is_empty
+
+
+async def test_a_turn_goes_to_the_lowest_number_that_waits() -> None:
+    turn, done, first = OrderedTurn(), [], asyncio.Event()
+
+    async def take(number: int) -> None:
+        async with turn.of(number):
+            done.append(number)
+            if number == 5:
+                await first.wait()
+
+    tasks = [asyncio.create_task(take(number)) for number in (5, 9, 7, 8, 7)]
+    await asyncio.sleep(0)
+    tasks[3].cancel()
+    first.set()
+    await asyncio.wait(tasks)
+    assert done == [5, 7, 7, 9]
+
+
+async def test_who_is_cancelled_with_the_turn_at_hand_passes_it_on() -> None:
+    turn, done = OrderedTurn(), []
+
+    async def take(number: int) -> None:
+        async with turn.of(number):
+            done.append(number)
+
+    async with turn.of(1):
+        tasks = [asyncio.create_task(take(number)) for number in (2, 3)]
+        await asyncio.sleep(0)
+    tasks[0].cancel()  # it was woken, and has not run yet
+    await asyncio.wait(tasks)
+    assert done == [3]

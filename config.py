@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import (
     Field,
@@ -44,6 +45,13 @@ class Settings(BaseSettings):
     conversations_dir: Annotated[Path, Field(description="the folder in which chats are kept")] = (
         Path("data/conversations")
     )
+    database_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="postgresql://user:password@host:port/database;"
+            " none keeps chats in CONVERSATIONS_DIR"
+        ),
+    ] = None
     model: Annotated[
         str | None,
         Field(description="anthropic:NAME, openai:NAME or ollama:NAME; none runs the echo"),
@@ -126,6 +134,15 @@ class Settings(BaseSettings):
                 raise ValueError("not a token")
         return token
 
+    @field_validator("database_url")
+    @classmethod
+    def _looks_like_an_address(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            parts = urlsplit(url.get_secret_value())  # a ValueError where brackets do not match
+            if parts.scheme not in {"postgresql", "postgres"} or parts.port == 0:
+                raise ValueError("not an address")
+        return url
+
     @field_validator("webhook_secret")
     @classmethod
     def _keeps_strangers_out(
@@ -157,13 +174,23 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> list[str]:
-        """All tokens and keys, for the log to leave out."""
+        """All tokens, keys and passwords, for the log to leave out."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        if self.database_url is not None:
+            secrets += _passwords(self.database_url.get_secret_value())
+        return secrets
 
     @property
     def trash_kept(self) -> timedelta:
         return timedelta(days=self.trash_days)
+
+
+def _passwords(url: str) -> list[str]:
+    """Give the passwords in a database's address, as they stand there and as they are meant."""
+    parts = urlsplit(url)
+    given = [parts.password, *parse_qs(parts.query).get("password", ())]
+    return [form for word in given if word for form in (word, unquote(word))]
 
 
 def load_settings() -> Settings:

@@ -202,6 +202,15 @@ class Answering:
         tail = await self._tail(chat.user_id, chat.conversation_id, chat)
         return count_seen(tail, self._context_limits) if tail.messages else 0
 
+    async def abandon(self) -> None:
+        """Give all up as a kill would, and return when it is: nothing is stored, sent or over."""
+        lanes, self._lanes = self._lanes, {}
+        tasks = [lane.task for lane in lanes.values() if lane.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
     async def close(self) -> None:
         """Stop all answers, keep what came of them, and return when all of it is stored."""
         self._closing.set()
@@ -232,7 +241,8 @@ class Answering:
                 if is_told or not self._closing.is_set():  # else it is sent after the next start
                     await question.is_over()
         finally:
-            del self._lanes[key]
+            if self._lanes.get(key) is lane:
+                del self._lanes[key]
 
     def _pending(self, user_id: int) -> int:
         lanes = (lane for (owner, _), lane in self._lanes.items() if owner == user_id)
@@ -274,7 +284,7 @@ class Answering:
     async def _is_refused(self, question: Question, delivery: Delivery) -> bool:
         """Tell a person, and here, whose tokens were used up while the question waited."""
         person = question.person
-        refusal = self._quotas.spent(person.user_id) if self._quotas is not None else None
+        refusal = await self._quotas.spent(person.user_id) if self._quotas is not None else None
         if refusal is None:
             return False
         why = f"{refusal.text(person.texts)}\n{person.texts('limit-saved')}"
@@ -311,6 +321,7 @@ class Answering:
                         lane.reading.result()
                 finally:
                     lane.reading.cancel()
+                    await asyncio.wait([lane.reading])  # a stream that is read cannot be closed
                     lane.reading = None
                     result = stream.result
         except AnswerError as error:

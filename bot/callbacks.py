@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import zlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -16,12 +17,13 @@ from typing import Any
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 
-from conversations import ConversationMetadata
+from conversations import ConversationMessage, ConversationMetadata
 
 # Ours in any version, past and future ones too.
 FAMILY = re.compile(r"cv[a-z]*\d+:")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HIT_ROOM = 64 - len("cvh1:::")  # bytes for what a hit's button carries
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -44,6 +46,7 @@ class ChatAction(StrEnum):
     STOP = "s"
     FAST = "f"
     DEEP = "e"
+    FORK = "c"
 
 
 class MenuAction(StrEnum):
@@ -147,6 +150,35 @@ class ForgetButton(CallbackData, prefix="cverase1"):
     owner: str = ""
 
 
+class SearchAction(StrEnum):
+    ASK = "a"
+    CANCEL = "x"
+    PAGE = "p"  # of what was found; the words stand in the message
+
+
+class SearchButton(CallbackData, prefix="cvq1"):
+    """Asks for words, or shows a page of what they find, counting from 0."""
+
+    action: SearchAction
+    page: int = 0
+    owner: str = ""
+
+
+class HitButton(CallbackData, prefix="cvh1"):
+    """What a search found: `message` is `message_mark` of the message, empty for the chat."""
+
+    chat: str
+    message: str = ""
+    owner: str = ""
+
+    @classmethod
+    def to(cls, chat: str, message: ConversationMessage | None, owner: str) -> HitButton:
+        """Lead to a message, or to its chat alone where the id of that leaves no room for more."""
+        mark = message_mark(message) if message is not None else ""
+        has_room = len(chat) + len(mark) + len(owner) <= _HIT_ROOM
+        return cls(chat=chat, message=mark if has_room else "", owner=owner)
+
+
 def fingerprint(chats: Iterable[ConversationMetadata]) -> str:
     """Six characters that are others when a chat came or went, or a message came, since."""
     facts = sorted(f"{chat.conversation_id} {chat.message_count}" for chat in chats)
@@ -163,6 +195,12 @@ def decode_moment(text: str) -> datetime | None:
         return _EPOCH + timedelta(microseconds=int(text, 36))
     except (ValueError, OverflowError):
         return None
+
+
+def message_mark(message: ConversationMessage) -> str:
+    """Tell a message from the others of its chat in at most seven bytes, edited or not."""
+    named = f"{message.type}:{message.message_id}:{message.timestamp}"
+    return _base36(zlib.crc32(named.encode("utf-8", "replace")))
 
 
 def owner_mark(user_id: int, chat_id: int) -> str:
@@ -206,4 +244,6 @@ _KINDS: tuple[Any, ...] = (
     InstructionsButton,
     SweepButton,
     ForgetButton,
+    SearchButton,
+    HitButton,
 )

@@ -17,7 +17,9 @@ logger = logging.getLogger(__name__)
 COMMANDS = (
     "new",
     "chats",
+    "search",
     "rename",
+    "fork",
     "delete",
     "trash",
     "again",

@@ -106,9 +106,17 @@ def _turns(
     return turns
 
 
+def as_asked(question: ConversationMessage) -> str:
+    """Give a question as an answerer gets it: behind what the person quotes, if they do."""
+    if not question.quote:
+        return question.text
+    quoted = "\n".join(f"> {line}" for line in question.quote.splitlines())
+    return f"{quoted}\n\n{question.text}"
+
+
 def _turn(message: ConversationMessage) -> Turn:
     if message.type == "user_question":
-        return Turn("user", message.text)
+        return Turn("user", as_asked(message))
     return Turn("assistant", message.text + (_STOPPED if message.state == "partial" else ""))
 
 

@@ -67,10 +67,14 @@ _REFUSALS = (TelegramBadRequest, TelegramNotFound)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What an answer was sent as, and the id of its first message."""
+    """What an answer was sent as, the id of its first message, and those of the further ones.
+
+    Of a file, which comes last, the id is its own.
+    """
 
     message_id: int
     kind: Literal["message", "file"] = "message"
+    pieces: tuple[int, ...] = ()
 
 
 class RichSupport:
@@ -192,7 +196,8 @@ class Delivery:
     ) -> Sent | None:
         """Send the beginning as a message and the whole as a document, whose id is given."""
         opening = _frame([preview(text, plain=self._is_plain)], header, footer)
-        if await self._send_parts(opening, None, placeholder) is None:
+        opened = await self._send_parts(opening, None, placeholder)
+        if opened is None:
             return None
 
         async def send() -> Message:
@@ -208,12 +213,14 @@ class Delivery:
         except _REFUSALS as error:
             logger.warning("a document could not be sent: %s", error)
             return None
-        return Sent(message.message_id, "file") if message is not None else None
+        if message is None:
+            return None
+        return Sent(message.message_id, "file", (opened.message_id, *opened.pieces))
 
     async def _send_parts(
         self, parts: Sequence[Part], keyboard: InlineKeyboardMarkup | None, placeholder: int | None
     ) -> Sent | None:
-        first: int | None = None
+        sent: list[int] = []
         for number, part in enumerate(parts, 1):
             buttons = keyboard if number == len(parts) else None
             message_id = None
@@ -225,8 +232,8 @@ class Delivery:
                 message_id = await self._send_part(part, buttons, is_first=number == 1)
             if message_id is None:
                 return None
-            first = first or message_id
-        return Sent(first) if first is not None else None
+            sent.append(message_id)
+        return Sent(sent[0], pieces=tuple(sent[1:])) if sent else None
 
     async def _edit_part(
         self, part: Part, keyboard: InlineKeyboardMarkup | None, message_id: int

@@ -203,7 +203,13 @@ class Finisher:
             if sent.kind == "file":
                 name = f"{chat}-{sent.message_id}.md"
                 path = await self._manager.keep_file(user_id, name, message.text)
-            noted = replace(message, message_id=sent.message_id, sent_as=sent.kind, file_path=path)
+            noted = replace(
+                message,
+                message_id=sent.message_id,
+                sent_as=sent.kind,
+                file_path=path,
+                pieces=sent.pieces,
+            )
             await self._manager.replace_message(
                 user_id, chat, message, noted, include_deleted=True
             )
@@ -290,4 +296,5 @@ def _as_message(answer: FinishedAnswer) -> ConversationMessage:
         state=None if answer.ending == "complete" else "partial",
         tokens_estimated=counted is None,
         model=result.model,
+        dialog_id=answer.question.person.dialog_id,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from aiogram.enums import ButtonStyle
@@ -18,6 +18,8 @@ from .callbacks import (
     InstructionsButton,
     MenuAction,
     MenuButton,
+    SearchAction,
+    SearchButton,
     SettingButton,
     SettingName,
     SweepAction,
@@ -47,13 +49,15 @@ def chats_keyboard(
     person: Person, chats: Sequence[ConversationMetadata], page: int, deleted: int
 ) -> InlineKeyboardMarkup:
     t = person.texts
-    page = _within(page, len(chats))
+    page = page_within(page, len(chats))
     rows = [
         [_chat_button(person, _chat_label(chat, t), ChatAction.OPEN, chat)]
-        for chat in _page_of(chats, page)
+        for chat in page_of(chats, page)
     ]
-    rows += _turning_rows(person, len(chats), page, MenuAction.CHATS)
+    rows += turning_rows(person, len(chats), page, _menu_page(person, MenuAction.CHATS))
     rows.append([_menu_button(person, t("button-new"), MenuAction.NEW)])
+    if chats:
+        rows[-1].append(search_button(person))
     if deleted:
         label = t("button-trash", count=deleted)
         rows.append([_menu_button(person, label, MenuAction.TRASH)])
@@ -74,11 +78,17 @@ def _last_row(person: Person, chats: Sequence[ConversationMetadata]) -> list[Inl
 
 
 def chat_keyboard(
-    person: Person, chat: ConversationMetadata, *, answered: bool, instructed: bool = False
+    person: Person,
+    chat: ConversationMetadata,
+    *,
+    answered: bool,
+    instructed: bool = False,
+    origin: ConversationMetadata | None = None,
 ) -> InlineKeyboardMarkup:
     """`answered`: answers are ours to give, so that one can ask for another or a deeper one.
 
-    `instructed`: and who gives them follows instructions of a chat's own.
+    `instructed`: and who gives them follows instructions of a chat's own. `origin` is the chat
+    that this one was forked from.
     """
     t = person.texts
     pin = ChatAction.UNPIN if chat.pinned else ChatAction.PIN
@@ -103,6 +113,10 @@ def chat_keyboard(
         show = InstructionsAction.SHOW
         button = InstructionsButton(action=show, chat=chat.conversation_id, owner=person.mark)
         rows.insert(-2, [data_button(t("button-instructions"), button)])
+    if chat.message_count:
+        rows[-2].insert(0, _chat_button(person, t("button-fork"), ChatAction.FORK, chat))
+    if origin is not None:
+        rows.insert(-1, [_open_button(person, origin)])
     if not chat.is_active:
         rows.insert(0, [_chat_button(person, t("button-open"), ChatAction.OPEN, chat)])
     return InlineKeyboardMarkup(inline_keyboard=rows)
@@ -131,12 +145,12 @@ def mode_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardM
 
 
 def back_button(person: Person, chat: ConversationMetadata) -> InlineKeyboardButton:
-    """Lead back to a chat, but to the list where that would switch."""
-    back = ChatAction.OPEN if chat.is_active else ChatAction.LIST
-    label = person.texts("button-back-to", name=shorten(display_name(chat, person.texts), 30))
-    return _chat_button(
-        person, label if chat.is_active else person.texts("button-chats"), back, chat
-    )
+    """Lead back to a chat, or to the list where that would switch to another chat."""
+    t = person.texts
+    if not chat.is_active:
+        return _chat_button(person, t("button-chats"), ChatAction.LIST, chat)
+    label = t("button-back-to", name=shorten(display_name(chat, t), _LABEL_NAME))
+    return _chat_button(person, label, ChatAction.OPEN, chat)
 
 
 def new_keyboard(person: Person, previous: ConversationMetadata | None) -> InlineKeyboardMarkup:
@@ -177,10 +191,7 @@ def rename_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboar
 
 
 def open_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardMarkup:
-    t = person.texts
-    label = t("button-open-chat", name=shorten(display_name(chat, t), _LABEL_NAME))
-    action = ChatAction.RESTORE if chat.deleted_at else ChatAction.OPEN
-    return InlineKeyboardMarkup(inline_keyboard=[[_chat_button(person, label, action, chat)]])
+    return InlineKeyboardMarkup(inline_keyboard=[[_open_button(person, chat)]])
 
 
 def again_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
@@ -203,11 +214,11 @@ def trash_keyboard(
     """`deleted` holds the chats with the days that each still has."""
     t = person.texts
     rows = []
-    page = _within(page, len(deleted))
-    for chat, days in _page_of(deleted, page):
+    page = page_within(page, len(deleted))
+    for chat, days in page_of(deleted, page):
         label = t("trash-row", name=shorten(display_name(chat, t), _LABEL_NAME), days=days)
         rows.append([_chat_button(person, label, ChatAction.RESTORE, chat)])
-    rows += _turning_rows(person, len(deleted), page, MenuAction.TRASH)
+    rows += turning_rows(person, len(deleted), page, _menu_page(person, MenuAction.TRASH))
     if deleted:
         label = t("button-empty-trash")
         rows.append([_menu_button(person, label, MenuAction.ASK_EMPTY_TRASH, danger=True)])
@@ -224,8 +235,8 @@ def empty_trash_keyboard(person: Person) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup(inline_keyboard=rows)
 
 
-def pages_of(count: int) -> int:
-    return max(1, -(-count // PAGE_SIZE))
+def pages_of(count: int, size: int = PAGE_SIZE) -> int:
+    return max(1, -(-count // size))
 
 
 def _chat_label(chat: ConversationMetadata, t: Texts) -> str:
@@ -233,28 +244,45 @@ def _chat_label(chat: ConversationMetadata, t: Texts) -> str:
     return f"{marks}{shorten(display_name(chat, t), _LABEL_NAME)} · {chat.message_count}"
 
 
-def _within(page: int, count: int) -> int:
+def _open_button(person: Person, chat: ConversationMetadata) -> InlineKeyboardButton:
+    t = person.texts
+    label = t("button-open-chat", name=shorten(display_name(chat, t), _LABEL_NAME))
+    action = ChatAction.RESTORE if chat.deleted_at else ChatAction.OPEN
+    return _chat_button(person, label, action, chat)
+
+
+def page_within(page: int, count: int, size: int = PAGE_SIZE) -> int:
     """Give the page that is there: buttons of old menus may name another one."""
-    return min(max(page, 0), pages_of(count) - 1)
+    return min(max(page, 0), pages_of(count, size) - 1)
 
 
-def _page_of(items: Sequence[_Item], page: int) -> Sequence[_Item]:
-    return items[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
+def page_of(items: Sequence[_Item], page: int, size: int = PAGE_SIZE) -> Sequence[_Item]:
+    return items[page * size : (page + 1) * size]
 
 
-def _turning_rows(person: Person, count: int, page: int, action: MenuAction) -> Rows:
-    """Make the row that turns the pages, where there is more than one."""
-    pages = pages_of(count)
+def turning_rows(
+    person: Person,
+    count: int,
+    page: int,
+    turn: Callable[[int], CallbackData],
+    size: int = PAGE_SIZE,
+) -> Rows:
+    """Make the row that turns the pages, where there is more than one; `turn` leads to a page."""
+    pages = pages_of(count, size)
     if pages == 1:
         return []
     t = person.texts
     number = t("button-page", page=page + 1, pages=pages)
     turning = [_menu_button(person, number, MenuAction.STAY, page=page)]
     if page > 0:
-        turning.insert(0, _menu_button(person, t("button-previous"), action, page=page - 1))
+        turning.insert(0, data_button(t("button-previous"), turn(page - 1)))
     if page < pages - 1:
-        turning.append(_menu_button(person, t("button-next"), action, page=page + 1))
+        turning.append(data_button(t("button-next"), turn(page + 1)))
     return [turning]
+
+
+def _menu_page(person: Person, action: MenuAction) -> Callable[[int], MenuButton]:
+    return lambda page: MenuButton(action=action, owner=person.mark, page=page)
 
 
 def _single(
@@ -285,8 +313,14 @@ def _menu_button(
     return _button(label, data.pack(), danger=danger)
 
 
-def chats_button(person: Person) -> InlineKeyboardButton:
-    return _menu_button(person, person.texts("button-chats"), MenuAction.CHATS)
+def chats_button(person: Person, label: str | None = None) -> InlineKeyboardButton:
+    return _menu_button(person, label or person.texts("button-chats"), MenuAction.CHATS)
+
+
+def search_button(person: Person) -> InlineKeyboardButton:
+    """Ask for words to look for."""
+    ask = SearchButton(action=SearchAction.ASK, owner=person.mark)
+    return data_button(person.texts("button-search"), ask)
 
 
 def data_button(label: str, data: CallbackData, *, danger: bool = False) -> InlineKeyboardButton:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from conversations import ConversationManager, ConversationMetadata
+from conversations import ConversationManager, ConversationMetadata, StorageError
 
-from .metering import MINUTE, Meter
+from .metering import MINUTE, Usage, UsageMeter
 from .texts import Texts
 from .throttle import Throttle
+
+logger = logging.getLogger(__name__)
 
 _TOLD_AGAIN_AFTER = 5.0  # seconds; a flood of messages is no cause for a flood of refusals
 
@@ -55,7 +58,7 @@ class Refusal:
 class Quotas:
     """Says no in time: before anything is stored, and before a model is asked."""
 
-    def __init__(self, manager: ConversationManager, limits: Limits, meter: Meter) -> None:
+    def __init__(self, manager: ConversationManager, limits: Limits, meter: UsageMeter) -> None:
         self._manager = manager
         self._limits = limits
         self._meter = meter
@@ -67,12 +70,14 @@ class Quotas:
         `key` tells the questions of a person apart: one that comes again after a crash has been
         counted. A question that is refused is not.
         """
-        if self._meter.has(user_id, key):
+        usage = await self._usage(user_id)
+        if key in usage.asked:
             return None
-        refusal = self._rate(user_id) or self.spent(user_id) or await self._stored(user_id)
-        refusal = refusal or self._rate(user_id)  # others may have come meanwhile
+        refusal = self._rate(usage) or self._tokens(usage) or await self._stored(user_id)
         if refusal is None and self._limits.messages_per_minute:
-            await self._meter.ask(user_id, key)
+            refusal = self._rate(await self._usage(user_id))  # others may have come meanwhile
+            if refusal is None:
+                await self._meter.ask(user_id, key)
         return refusal
 
     async def admit_chat(self, user_id: int) -> Refusal | None:
@@ -85,26 +90,53 @@ class Quotas:
             return None
         return Refusal("chats", limit, used=len(chats))
 
-    def spent(self, user_id: int) -> Refusal | None:
-        """Tell whether a person's tokens of the day are used up."""
-        limit = self._limits.tokens_per_day
-        if not limit or self._meter.spent(user_id) < limit:
+    async def admit_copy(self, user_id: int) -> Refusal | None:
+        """Tell why a person may not have a copy of one of their chats."""
+        limit = self._limits.chats
+        if limit:
+            count = len(await self._manager.list_conversations(user_id))
+            if count >= limit:
+                return Refusal("chats", limit, used=count)
+        return await self._stored(user_id)
+
+    async def spent(self, user_id: int) -> Refusal | None:
+        """Tell whether a person's tokens of the day are used up; not if nobody can tell."""
+        try:
+            return self._tokens(await self._usage(user_id))
+        except StorageError as error:
+            logger.warning("what was used cannot be read: %s", error)
             return None
-        return Refusal("tokens", limit, wait=self._meter.until_tomorrow())
 
     async def spend(self, user_id: int, tokens: int) -> None:
+        """Count tokens; a failure is logged, for the answer that took them is there."""
         if self._limits.tokens_per_day and tokens:
-            await self._meter.spend(user_id, tokens)
+            try:
+                await self._meter.spend(user_id, tokens)
+            except StorageError as error:
+                logger.warning("what was used cannot be written down: %s", error)
 
     def is_to_be_told(self, user_id: int) -> bool:
         """Tell whether a refusal is worth a message now."""
         return self._telling.allows(user_id)
 
-    def _rate(self, user_id: int) -> Refusal | None:
+    async def _usage(self, user_id: int) -> Usage:
+        """Ask the meter, where it has counted anything."""
+        if self._limits.messages_per_minute or self._limits.tokens_per_day:
+            return await self._meter.usage(user_id)
+        return Usage({}, 0, 0)
+
+    def _rate(self, usage: Usage) -> Refusal | None:
         limit = self._limits.messages_per_minute
-        if not limit or len(asked := self._meter.asked(user_id)) < limit:
+        if not limit or len(usage.asked) < limit:
             return None
-        return Refusal("rate", limit, wait=self._meter.left_of(asked[-limit], MINUTE))
+        ages = sorted(usage.asked.values())
+        return Refusal("rate", limit, wait=MINUTE - ages[limit - 1])
+
+    def _tokens(self, usage: Usage) -> Refusal | None:
+        limit = self._limits.tokens_per_day
+        if not limit or usage.spent < limit:
+            return None
+        return Refusal("tokens", limit, wait=usage.day_left)
 
     async def _stored(self, user_id: int) -> Refusal | None:
         limit = self._limits.stored_bytes

@@ -16,11 +16,11 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from conversations import durable
 
@@ -31,6 +31,30 @@ _COMPACT_BYTES = 256 * 1024
 _UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 
 Record = dict[str, list[Any]]
+
+
+class Usage(NamedTuple):
+    """What a person has used.
+
+    `asked` has the questions of the last minute, and how many seconds ago each was; `spent` are
+    the tokens of today, which ends in `day_left` seconds.
+    """
+
+    asked: Mapping[str, float]
+    spent: int
+    day_left: float
+
+
+class UsageMeter(Protocol):
+    """Counts what persons use; `Meter` here, or with other workers in `metering_postgres.py`."""
+
+    async def usage(self, user_id: int) -> Usage: ...
+
+    async def ask(self, user_id: int, key: str) -> None:
+        """Count a question, before anything else happens; `key` is its own among a person's."""
+
+    async def spend(self, user_id: int, tokens: int) -> None:
+        """Count tokens."""
 
 
 class Meter:
@@ -74,6 +98,13 @@ class Meter:
             self._is_behind = False
         self._thread.shutdown(wait=False)
 
+    async def usage(self, user_id: int) -> Usage:
+        """Tell what a person has used; no other task runs meanwhile."""
+        now = self._clock()
+        asked = {key: now - when for key, when in self._asked.get(user_id, {}).items()}
+        recent = {key: age for key, age in asked.items() if 0 <= age < MINUTE}
+        return Usage(recent, self.spent(user_id), 86_400 - now % 86_400)
+
     def asked(self, user_id: int) -> list[float]:
         """Tell when a person asked within the last minute, oldest first."""
         now = self._clock()
@@ -89,14 +120,6 @@ class Meter:
         """Tell how many tokens a person has used today."""
         self._turn_the_page()
         return self._spent.get(user_id, 0)
-
-    def left_of(self, when: float, seconds: float) -> float:
-        """Tell in how many seconds something is so many seconds old."""
-        return when + seconds - self._clock()
-
-    def until_tomorrow(self) -> float:
-        """Tell in how many seconds the next day begins."""
-        return 86_400 - self._clock() % 86_400
 
     async def ask(self, user_id: int, key: str) -> None:
         """Count a question, before anything else happens; `key` is its own among a person's."""

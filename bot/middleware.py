@@ -9,7 +9,7 @@ from typing import Any
 from aiogram import BaseMiddleware
 from aiogram.dispatcher.event.bases import UNHANDLED
 from aiogram.exceptions import TelegramAPIError
-from aiogram.types import CallbackQuery, Message, TelegramObject
+from aiogram.types import CallbackQuery, InlineQuery, Message, TelegramObject
 
 from conversations import StorageError
 
@@ -40,7 +40,7 @@ class HandlerContext(BaseMiddleware):
         self._given = given
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
-        if not isinstance(event, Message | CallbackQuery):
+        if not isinstance(event, Message | CallbackQuery | InlineQuery):
             return await handler(event, data)
         press = Press(event) if isinstance(event, CallbackQuery) else None
         person = Person.of(event, self._people.languages)
@@ -73,10 +73,12 @@ class HandlerContext(BaseMiddleware):
         return None
 
     async def _turn_away(
-        self, event: Message | CallbackQuery, press: Press | None, person: Person
+        self, event: Message | CallbackQuery | InlineQuery, press: Press | None, person: Person
     ) -> None:
         """Tell somebody who is not let in why nothing happens, and what the operator needs."""
-        if isinstance(event, Message) and event.edit_date is not None:
+        if isinstance(event, InlineQuery) or (
+            isinstance(event, Message) and event.edit_date is not None
+        ):
             return
         if self._access.is_to_be_told(person.user_id):
             await _tell(event, press, person.texts("not-allowed", id=str(person.user_id)))
@@ -101,7 +103,9 @@ async def is_ours(callback: CallbackQuery) -> bool:
     return bool(FAMILY.match(callback.data or ""))
 
 
-async def _tell(event: Message | CallbackQuery, press: Press | None, text: str) -> None:
+async def _tell(
+    event: Message | CallbackQuery | InlineQuery, press: Press | None, text: str
+) -> None:
     if press is not None:
         await press.answer(text, alert=True)
     elif isinstance(event, Message):

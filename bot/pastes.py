@@ -77,6 +77,10 @@ class Pastes:
             held.timer.cancel()
         return [over for held in dropped for over in held.piece.overs]
 
+    async def abandon(self) -> None:
+        """Do as `close` does; for whoever has to wait for what is given up."""
+        self.close()
+
     def close(self) -> None:
         """Forget what is held; the questions are stored."""
         for held in self._held.values():

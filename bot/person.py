@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from aiogram.types import CallbackQuery, Message
+from aiogram.types import CallbackQuery, InlineQuery, Message
 
 from .callbacks import owner_mark
 from .preferences import Preferences
@@ -27,7 +27,7 @@ class Person:
     preferences: Preferences = field(default_factory=Preferences)
 
     @classmethod
-    def of(cls, event: Message | CallbackQuery, languages: Languages) -> Self | None:
+    def of(cls, event: Message | CallbackQuery | InlineQuery, languages: Languages) -> Self | None:
         """None when nobody in particular acts: a channel, an anonymous administrator, a bot.
 
         What they have set is not known yet; `People` knows it.
@@ -35,7 +35,9 @@ class Person:
         user = event.from_user
         if user is None or user.is_bot:
             return None
-        if isinstance(event, CallbackQuery):
+        if isinstance(event, InlineQuery):
+            chat_id = user.id
+        elif isinstance(event, CallbackQuery):
             chat_id = event.message.chat.id if event.message else user.id
         elif event.sender_chat is not None:
             return None
@@ -52,6 +54,11 @@ class Person:
     @property
     def mark(self) -> str:
         return owner_mark(self.user_id, self.chat_id)
+
+    @property
+    def dialog_id(self) -> int | None:
+        """The Telegram chat as stored messages name it: None for the person's own dialog."""
+        return None if self.in_private else self.chat_id
 
     @property
     def in_private(self) -> bool:

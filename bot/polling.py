@@ -19,7 +19,7 @@ from aiogram.methods.base import TelegramType
 from aiogram.types import Update
 
 from .access import Access
-from .inbox import Inbox
+from .inboxes import UpdateInbox
 from .incoming import PATIENCE, Incoming, decode
 
 logger = logging.getLogger(__name__)
@@ -84,8 +84,9 @@ class Fetching(BaseRequestMiddleware):
         request: Any = method
         if not self._has_begun:
             self._has_begun = True
-            await self._incoming.replay(self._dispatcher, bot)
+            await self._incoming.attend(self._dispatcher, bot)
         await self._incoming.confirm()
+        await self._incoming.may_fetch()
         updates = await make_request(bot, request)
         if isinstance(updates, Batch):
             await self._incoming.keep(updates.raw)
@@ -95,7 +96,7 @@ class Fetching(BaseRequestMiddleware):
 async def poll(
     dispatcher: Dispatcher,
     bot: Bot,
-    inbox: Inbox,
+    inbox: UpdateInbox,
     stopping: asyncio.Event,
     access: Access | None = None,
 ) -> None:

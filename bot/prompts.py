@@ -9,9 +9,9 @@ from aiogram import Bot
 from aiogram.filters import Filter
 from aiogram.types import InlineKeyboardMarkup, Message
 
-from .callbacks import ChatButton, InstructionsButton, TransferButton
+from .callbacks import ChatButton, InstructionsButton, SearchButton, TransferButton
 
-_Prompt = ChatButton | InstructionsButton | TransferButton
+_Prompt = ChatButton | InstructionsButton | SearchButton | TransferButton
 
 
 class ReplyTo(Filter):

@@ -13,6 +13,7 @@ from aiogram.types import Message
 from conversations import ConversationManager, ConversationMessage, clean_text
 
 from .answering import Answering
+from .context import as_asked
 from .finishing import Question, estimate_tokens
 from .incoming import Receipt
 from .limits import Quotas, Refusal
@@ -38,10 +39,17 @@ class Questions:
         self._quotas = quotas
 
     async def ask(
-        self, message: Message, text: str, person: Person, receipt: Receipt | None
+        self,
+        message: Message,
+        text: str,
+        person: Person,
+        receipt: Receipt | None,
+        *,
+        replied: Message | None = None,
     ) -> None:
         """Store a question in the active chat, and have it answered there.
 
+        A question that is a reply goes to the chat of the message `replied`, if that is known.
         Where the bot has an inbox, the update is over with its answer: what a crash cuts off is
         answered after the next start, in the chat in which it was asked.
         """
@@ -53,8 +61,9 @@ class Questions:
         async with self._pastes.turn(key):
             if not await self.is_admitted(message, person, receipt):
                 return
-            held = self._pastes.take(key) if _goes_on(message, text, receipt) else None
-            asked = await self._take(message, text, person, receipt, held)
+            goes_on = replied is None and _goes_on(message, text, receipt)
+            held = self._pastes.take(key) if goes_on else None
+            asked = await self._take(message, text, person, receipt, held, replied)
             if asked is None or self._answering is None:
                 return
             stored, conversation_id = asked
@@ -120,13 +129,14 @@ class Questions:
         person: Person,
         receipt: Receipt | None,
         held: HeldPiece | None,
+        replied: Message | None,
     ) -> tuple[ConversationMessage, str] | None:
         """Give a question as it is stored, and its chat; None if there is nothing left to do."""
         if receipt is not None and receipt.facts:
             if held is not None:
                 return held.question, held.conversation_id
             return await self._find_again(message, person, receipt.facts)
-        asked = await self._store(message, text, person, held)
+        asked = await self._store(message, text, person, held, replied)
         if receipt is not None:
             question, conversation_id = asked
             await receipt.note(chat=conversation_id, question=question.message_id)
@@ -154,7 +164,12 @@ class Questions:
         return None
 
     async def _store(
-        self, message: Message, text: str, person: Person, held: HeldPiece | None
+        self,
+        message: Message,
+        text: str,
+        person: Person,
+        held: HeldPiece | None,
+        replied: Message | None,
     ) -> tuple[ConversationMessage, str]:
         """Store a question, or put it behind the piece of a paste that it goes on with."""
         if held is not None:
@@ -168,12 +183,45 @@ class Questions:
             message_id=message.message_id,
             type="user_question",
             text=text,
-            tokens=estimate_tokens(text),
             sent_as="message",
             tokens_estimated=True,
+            dialog_id=person.dialog_id,
+            quote=message.quote.text if message.quote is not None else None,
         )
+        question.tokens = estimate_tokens(as_asked(question))
+        if replied is not None:
+            conversation_id = await self._store_where_replied(replied, question, person)
+            if conversation_id is not None:
+                return question, conversation_id
         chat = await self._manager.add_question(person.user_id, person.username, question)
         return question, chat.conversation_id
+
+    async def _store_where_replied(
+        self, replied: Message, question: ConversationMessage, person: Person
+    ) -> str | None:
+        """Store a question in the chat of a message; None where no chat has that one."""
+        found = await self._manager.find_message(
+            person.user_id,
+            replied.message_id,
+            dialog_id=person.dialog_id,
+            sent_at=replied.date,
+        )
+        if found is None:
+            return None
+        question.search_type = found.chat.mode
+        conversation_id = found.chat.conversation_id
+        stored = await self._manager.add_message(person.user_id, conversation_id, question)
+        return conversation_id if stored else None
+
+
+def replied_to(message: Message) -> Message | None:
+    """Give the message that a person replies to; in a topic all reply to its beginning."""
+    replied = message.reply_to_message
+    if replied is None or (
+        message.is_topic_message and replied.message_id == message.message_thread_id
+    ):
+        return None
+    return replied
 
 
 def _goes_on(message: Message, text: str, receipt: Receipt | None) -> bool:
@@ -190,9 +238,15 @@ def _join(first: ConversationMessage, message_id: int, text: str) -> Conversatio
     """Put a piece behind those before it, if a crash has not had it put there already."""
     if message_id in first.pieces:
         return first
-    whole = join_pieces(first.text, text)
-    pieces = (*first.pieces, message_id)
-    return replace(first, text=whole, tokens=estimate_tokens(whole), pieces=pieces)
+    return with_text(
+        replace(first, pieces=(*first.pieces, message_id)), join_pieces(first.text, text)
+    )
+
+
+def with_text(question: ConversationMessage, text: str) -> ConversationMessage:
+    """Give a question another text, and the tokens that it takes then."""
+    changed = replace(question, text=text, tokens_estimated=True)
+    return replace(changed, tokens=estimate_tokens(as_asked(changed)))
 
 
 def bot_of(message: Message) -> Bot:

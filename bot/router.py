@@ -19,14 +19,18 @@ from .handlers.deleting import create_deleting_router
 from .handlers.dialog import create_dialog_router
 from .handlers.fallback import create_fallback_router
 from .handlers.forgetting import create_forgetting_router
+from .handlers.forking import create_forking_router
+from .handlers.inline import create_inline_router
 from .handlers.instructing import create_instructing_router
 from .handlers.renaming import create_renaming_router
+from .handlers.searching import create_searching_router
 from .handlers.settings import create_settings_router
 from .handlers.starting import create_starting_router
 from .handlers.sweeping import create_sweeping_router
 from .handlers.transferring import create_transferring_router
+from .inboxes import Lease
 from .limits import Limits, Quotas
-from .metering import Meter
+from .metering import Meter, UsageMeter
 from .middleware import HandlerContext, OwnerGuard
 from .pastes import Pastes
 from .people import People
@@ -42,8 +46,9 @@ def create_router(
     context: ContextLimits | None = None,
     allowed_user_ids: Collection[int] = (),
     limits: Limits | None = None,
-    meter: Meter | None = None,
+    meter: UsageMeter | None = None,
     exclusive: bool = False,
+    lease: Lease | None = None,
 ) -> Router:
     """Build the plugin: menus for many chats and, with an `answerer`, the dialog itself.
 
@@ -53,7 +58,8 @@ def create_router(
     `allowed_user_ids` are the only ones who may use it, if there are any; others are told so.
     `limits` hold for each person; a `meter` that has a file keeps what was used over a restart.
     `exclusive` says that the whole bot is ours: `/start` and `/help`, stickers and voice messages,
-    unknown commands and foreign buttons are answered as well.
+    unknown commands, foreign buttons and inline queries are answered as well. Where many processes
+    share a bot, each has a `lease`: when that is lost, all that runs here is given up.
 
     Running answers are stopped and stored when the dispatcher shuts down; close the storage after
     that. A router belongs to one dispatcher, and needs a manager with `raise_errors=True` to tell
@@ -64,12 +70,16 @@ def create_router(
     pastes = Pastes()
     people = People(manager, Languages())
     quotas = Quotas(manager, limits or Limits(), meter or Meter())
+    if lease is not None:
+        lease.watch(lost=pastes.abandon)
     if answerer is not None:
         answering = Answering(
             manager, as_answerer(answerer), context=context, know=people.know, quotas=quotas
         )
         router.shutdown.register(pastes.close)
         router.shutdown.register(answering.close)
+        if lease is not None:
+            lease.watch(lost=answering.abandon)
     ours = HandlerContext(
         people,
         Access(allowed_user_ids),
@@ -80,12 +90,18 @@ def create_router(
         forgetting=Forgetting(manager, answering, pastes),
         exclusive=exclusive,
     )
-    for observer in (router.message, router.edited_message, router.callback_query):
+    for observer in (
+        router.message,
+        router.edited_message,
+        router.callback_query,
+        router.inline_query,
+    ):
         observer.middleware(ours)
     router.callback_query.middleware(OwnerGuard())
 
+    router.include_routers(create_searching_router(), create_forking_router())
     if exclusive:
-        router.include_router(create_starting_router())
+        router.include_routers(create_inline_router(), create_starting_router())
     router.include_routers(
         create_renaming_router(),
         create_chats_router(),

@@ -73,11 +73,13 @@ def chat_screen(
     *,
     seen: int | None = None,
     instructed: bool = False,
+    origin: ConversationMetadata | None = None,
 ) -> Screen:
     """Show one chat; `messages` are its last ones, oldest first.
 
     `seen` is how many of its messages a model would get now, None where answers are not ours.
-    `instructed` says that instructions of its own are followed.
+    `instructed` says that instructions of its own are followed; `origin` is the chat that it was
+    forked from, if that is still there.
     """
     t = person.texts
     facts = [t("messages-count", count=chat.message_count)]
@@ -90,7 +92,8 @@ def chat_screen(
     if instructed and chat.instructions:
         excerpt = shorten(clean_text(chat.instructions), _EXCERPT)
         told = ["\n", t("chat-instructions", text=excerpt)]
-    dates = t("chat-dates", created=_day(chat.created_at), updated=_day(chat.updated_at))
+    dates = t("chat-dates", created=day_of(chat.created_at), updated=day_of(chat.updated_at))
+    fork = ["\n", t("chat-forked", name=display_name(origin, t))] if origin is not None else []
     pin = "📌 " if chat.pinned else ""
     parts: list[Text | str] = [
         Bold(f"💬 {pin}{display_name(chat, t)}"),
@@ -98,6 +101,7 @@ def chat_screen(
         " · ".join(facts),
         "\n",
         dates,
+        *fork,
         *sight,
         *told,
         "\n\n",
@@ -111,7 +115,7 @@ def chat_screen(
     for message in shown:
         parts += ["\n", *_quoted(message, t)]
     keyboard = keyboards.chat_keyboard(
-        person, chat, answered=seen is not None, instructed=instructed
+        person, chat, answered=seen is not None, instructed=instructed, origin=origin
     )
     return Screen.of(Text(*parts), keyboard)
 
@@ -216,7 +220,7 @@ def _excerpt(text: str) -> str:
     return shorten(text, _QUOTED_UNITS // 2 if wide else _QUOTED)
 
 
-def _day(timestamp: str) -> str:
+def day_of(timestamp: str) -> str:
     time = parse_time(timestamp)
     return time.strftime("%d.%m.%Y") if time.year > 1 else "?"
 

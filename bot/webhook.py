@@ -12,8 +12,10 @@ from typing import Any
 from aiogram import Bot, Dispatcher
 from aiohttp import web
 
+from conversations import StorageError
+
 from .access import Access
-from .inbox import Inbox
+from .inboxes import UpdateInbox
 from .incoming import PATIENCE, Incoming
 
 logger = logging.getLogger(__name__)
@@ -36,7 +38,7 @@ class Webhook:
         self,
         dispatcher: Dispatcher,
         bot: Bot,
-        inbox: Inbox,
+        inbox: UpdateInbox,
         *,
         path: str,
         secret: str,
@@ -65,7 +67,7 @@ class Webhook:
         await runner.setup()
         try:
             await self._dispatcher.emit_startup(**data)
-            await self._incoming.replay(self._dispatcher, self._bot)
+            await self._incoming.attend(self._dispatcher, self._bot)
             await web.TCPSite(runner, host, port).start()
             logger.info("updates are taken on %s:%d", *runner.addresses[0][:2])
             await stopping.wait()
@@ -85,7 +87,11 @@ class Webhook:
             return web.Response(status=400)
         if not isinstance(raw, dict) or not isinstance(raw.get("update_id"), int):
             return web.Response(status=400)
-        await self._incoming.take(self._dispatcher, self._bot, raw)
+        try:
+            await self._incoming.take(self._dispatcher, self._bot, raw)
+        except StorageError as error:
+            logger.warning("update %d was not taken: %s", raw["update_id"], error)
+            return web.Response(status=503)  # Telegram brings it again
         return web.Response()
 
     async def _tell_health(self, _request: web.Request) -> web.Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import durable
+from . import durable, inspection
 from .errors import (
     ConversationError,
     FolderInUseError,
@@ -26,6 +26,8 @@ from .models import (
     parse_time,
 )
 from .names import USER_NAME_LIMIT, clean_text, name_from_question, shorten
+from .repairing import repair
+from .search import SearchHit, Words
 from .storage import ConversationStorage, is_valid_id
 from .transfer import (
     ExportedFile,
@@ -38,6 +40,7 @@ from .transfer import (
 )
 
 if TYPE_CHECKING:
+    from .postgres_pool import Database as Database
     from .postgres_storage import PostgresStorage as PostgresStorage
 
 __all__ = [
@@ -63,14 +66,18 @@ __all__ = [
     "LeftOut",
     "LeftOutReason",
     "RefusalReason",
+    "SearchHit",
     "StorageClosedError",
     "StorageError",
     "UserIndex",
+    "Words",
     "clean_text",
     "durable",
+    "inspection",
     "is_valid_id",
     "name_from_question",
     "parse_time",
+    "repair",
     "shorten",
 ]
 
@@ -80,8 +87,12 @@ def __getattr__(name: str) -> object:
 
     That is why it is not in `__all__`: `import *` works without the driver.
     """
-    if name != "PostgresStorage":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .postgres_storage import PostgresStorage
+    if name == "PostgresStorage":
+        from .postgres_storage import PostgresStorage
 
-    return PostgresStorage
+        return PostgresStorage
+    if name == "Database":
+        from .postgres_pool import Database
+
+        return Database
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

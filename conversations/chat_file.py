@@ -20,10 +20,12 @@ from .models import (
     parse_time,
 )
 from .names import name_from_question
+from .recent import Recent, read_messages
 from .storage import is_valid_id
 
 _LIST_KEY = "messages"
 _TAIL_BLOCK = 32 * 1024  # the first step back from the end; each further one is twice as long
+_HASH_BYTES = 100  # about what one takes in a set
 _END = b"\n]}\n"
 
 
@@ -43,9 +45,11 @@ class ChatFile:
     """A chat in memory: metadata apart, messages as the encoded bytes that stand in the file."""
 
     metadata: ConversationMetadata
-    body: bytes = b""
+    body: bytearray = field(default_factory=bytearray)
     extra: dict[str, Any] = field(default_factory=dict)
     damaged: bool = False  # something of the file could not be read
+    _hashes: set[int] | None = field(default=None, repr=False)  # of the lines, and of former ones
+    _recent: Recent | None = field(default=None, repr=False)
 
     @classmethod
     def parse(
@@ -89,7 +93,7 @@ class ChatFile:
         if parts is not None:
             head, body = parts
             head.pop("metadata", None)
-            return cls(metadata, body, head)
+            return cls(metadata, bytearray(body), head)
         read = json_lines.salvage(data, _LIST_KEY, is_message)
         read.head.pop("metadata", None)
         chat = cls(metadata, extra=read.head)
@@ -98,50 +102,84 @@ class ChatFile:
 
     @classmethod
     def from_conversation(cls, conversation: Conversation) -> Self:
-        body = json_lines.join_items(
-            [json_lines.encode_item(message.to_dict()) for message in conversation.messages]
-        )
+        lines = [json_lines.encode_item(message.to_dict()) for message in conversation.messages]
+        body = bytearray(json_lines.join_items(lines))
         chat = cls(conversation.metadata, body, dict(conversation.extra))
         chat._count(conversation.messages)
         return chat
 
     def to_conversation(self) -> Conversation:
-        messages, _ = _read_messages(json_lines.split_items(self.body))
+        messages, _ = read_messages(json_lines.split_items(self.body))
         return Conversation(self.metadata, messages, copy.deepcopy(self.extra), self.revision())
 
     def encode(self) -> bytes:
         return json_lines.encode(_head(self.metadata, self.extra), _LIST_KEY, self.body)
 
-    def last(self, limit: int) -> list[ConversationMessage]:
-        """Decode the last messages alone, oldest first."""
-        limit = min(limit, len(self.body))
-        lines = self.body.rsplit(b",\n", limit)[-limit:] if self.body else []
-        return _read_messages(lines)[0]
+    @property
+    def cached_bytes(self) -> int:
+        """About how much memory it takes."""
+        hashes = 0 if self._hashes is None else _HASH_BYTES * len(self._hashes)
+        return len(self.body) + hashes + (self._recent.cached_bytes if self._recent else 0)
 
-    def append(self, message: ConversationMessage) -> bool:
-        """Add a message; False when the very same one is there already."""
+    def last(self, limit: int) -> list[ConversationMessage]:
+        """Give the last messages, oldest first, at a cost that follows `limit`."""
+        found = self._recent.last(limit) if self._recent else None
+        if found is None:
+            lines = json_lines.last_items(self.body, limit)
+            read, _ = read_messages(lines)
+            self._recent = Recent(read, is_all=len(lines) < limit)
+            found = [message.copy() for message in read]
+        return found
+
+    def add(self, message: ConversationMessage, updated_at: str, first_name: str | None) -> bytes:
+        """Add a message, and what follows from it to the metadata; give it as it is encoded."""
         line = json_lines.encode_item(message.to_dict())
-        if json_lines.contains_item(self.body, line):
-            return False
-        self.body = json_lines.append_item(self.body, line)
+        self._add(line, message, updated_at, first_name)
+        return line
+
+    def add_line(self, line: bytes, updated_at: str, first_name: str | None) -> None:
+        """Add a message as `add` gave it."""
+        message = ConversationMessage.from_dict(json_lines.decode_item(line))
+        self._add(line, message, updated_at, first_name)
+
+    def _add(
+        self,
+        line: bytes,
+        message: ConversationMessage,
+        updated_at: str,
+        first_name: str | None,
+    ) -> None:
+        metadata = self.metadata
+        if not self._contains(line):
+            self._append(line, message.tokens)
+            metadata.updated_at = max(metadata.updated_at, updated_at, key=parse_time)
+        is_first = message.type == "user_question" and metadata.name_source == "default"
+        if is_first and first_name is not None:
+            metadata.name, metadata.name_source = first_name, "question"
+
+    def _append(self, line: bytes, tokens: int) -> None:
+        json_lines.append_item(self.body, line)
+        self._known().add(hash(line))
+        if self._recent is not None:
+            self._recent.add(line)
         self.metadata.message_count += 1
-        self.metadata.total_tokens += message.tokens
-        return True
+        self.metadata.total_tokens += tokens
 
     def replace(self, old: ConversationMessage, new: ConversationMessage) -> bool:
         """Put `new` where the latest `old` stands; False when there is no such message."""
-        lines = json_lines.split_items(self.body)
         old_line = json_lines.encode_item(old.to_dict())
-        for place in range(len(lines) - 1, -1, -1):
-            if lines[place] == old_line:
-                lines[place] = json_lines.encode_item(new.to_dict())
-                self.body = json_lines.join_items(lines)
-                self.metadata.total_tokens += new.tokens - old.tokens
-                return True
-        return False
+        line = json_lines.encode_item(new.to_dict())
+        place = json_lines.find_last_item(self.body, old_line)
+        if place < 0:
+            return False
+        self.body[place : place + len(old_line)] = line
+        self._known().add(hash(line))
+        self._recent = None
+        self.metadata.total_tokens += new.tokens - old.tokens
+        return True
 
     def contains(self, message: ConversationMessage) -> bool:
-        return json_lines.contains_item(self.body, json_lines.encode_item(message.to_dict()))
+        return self._contains(json_lines.encode_item(message.to_dict()))
 
     def contains_all_of(self, other: ChatFile) -> bool:
         """Tell whether every message of `other` is here as well, as often as there."""
@@ -158,6 +196,14 @@ class ChatFile:
     def revision(self) -> str:
         return hashlib.sha256(self.body).hexdigest()
 
+    def _contains(self, line: bytes) -> bool:
+        return hash(line) in self._known() and json_lines.find_last_item(self.body, line) >= 0
+
+    def _known(self) -> set[int]:
+        if self._hashes is None:
+            self._hashes = set(map(hash, json_lines.split_items(self.body)))
+        return self._hashes
+
     def _take_items(self, items: list[Any]) -> list[ConversationMessage]:
         """Lay the items out as lines, exactly as they are but for those that are no messages."""
         messages, lines = [], []
@@ -167,7 +213,7 @@ class ChatFile:
             except ValueError:
                 continue
             lines.append(json_lines.encode_item(item))
-        self.body = json_lines.join_items(lines)
+        self.body = bytearray(json_lines.join_items(lines))
         return messages
 
     def _count(self, messages: Iterable[ConversationMessage]) -> None:
@@ -236,7 +282,7 @@ def read_last(path: Path, limit: int) -> list[ConversationMessage] | None:
     first = lines.pop(0)  # the head, or a line that is cut
     if start == 0 and json_lines.decode_head(first, _LIST_KEY) is None:
         return None
-    messages, unreadable = _read_messages([line.removesuffix(b",") for line in lines[-limit:]])
+    messages, unreadable = read_messages([line.removesuffix(b",") for line in lines[-limit:]])
     return None if unreadable else messages
 
 
@@ -248,13 +294,3 @@ def _ends_well(file: BinaryIO) -> bool:
     size = file.seek(0, os.SEEK_END)
     file.seek(max(size - len(_END), 0))
     return file.read(len(_END)) == _END
-
-
-def _read_messages(lines: Iterable[bytes]) -> tuple[list[ConversationMessage], int]:
-    messages, unreadable = [], 0
-    for line in lines:
-        try:
-            messages.append(ConversationMessage.from_dict(json_lines.decode_item(line)))
-        except ValueError:
-            unreadable += 1
-    return messages, unreadable

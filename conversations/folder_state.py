@@ -12,55 +12,74 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
 from . import json_lines
-from .chat_file import ChatFile, FileIdentity, find_chats, read_metadata
+from .chat_file import ChatFile, FileIdentity, find_chats, read_last, read_metadata
 from .durable import count_aside, keep_aside, replace_file, sweep_temporary, sync_folder
+from .held_chats import HeldChats
 from .index_file import Entry, ReadIndex, encode_index, hand_out, read_index
 from .interrupted import finish_interrupted
-from .models import ConversationMetadata, UserIndex, newest_first
+from .models import ConversationMessage, ConversationMetadata, UserIndex, newest_first
+from .recent import Recent
 from .storage import is_valid_id
 
 logger = logging.getLogger(__name__)
 
 TRASH = "trash"
 _INDEX = "index.json"
-_CACHED_CHATS = 4  # a user talks in one or two at a time
 _ENTRY_BYTES = 1000  # about what one entry takes in memory
 
 
 class FolderState:
     def __init__(self, path: Path, user_id: int) -> None:
         self.path = path
+        self._folder = str(path)  # for what is asked often: a path object costs more than a call
         self.user_id = user_id
         self.index = UserIndex(user_id)  # its conversations are the entries
         self.entries: dict[str, Entry] = {}
-        self._cached: OrderedDict[str, ChatFile] = OrderedDict()
+        self.held = HeldChats()
+        self._changed: dict[str, ChatFile] = {}  # in memory alone, until `flush`
         self._damaged_told = 0
         self._index_damaged = False
         self._repairs: list[Callable[[], None]] = []
         self._is_tidy = True
-        self._is_settled = False
-        self._seen = _look(path)
+        self.is_settled = False  # nothing rests on names that are not durable
+        self.is_index_late = False  # a chat was written, and the index not yet
+        self._seen = self._look()
         if path.is_dir():
             self._read()
             self.tidy()
 
     @property
     def cached_bytes(self) -> int:
-        chats = sum(len(chat.body) for chat in self._cached.values())
         told = sum(len(entry.metadata.instructions) for entry in self.entries.values())
-        return chats + told + _ENTRY_BYTES * (1 + len(self.entries))
+        return self.held.cached_bytes + told + _ENTRY_BYTES * (1 + len(self.entries))
+
+    @property
+    def has_changes(self) -> bool:
+        return bool(self._changed)
 
     def is_current(self) -> bool:
-        """Tell whether index and names are still as we left them, and all could be repaired."""
-        return self._is_tidy and self._seen == _look(self.path)
+        """Tell whether index, names and changed chats are as we left them, and all is repaired."""
+        is_same = self._is_tidy and self._seen == self._look()
+        return is_same and all(map(self.is_same, self._changed))
 
-    def is_cached(self, conversation_id: str) -> bool:
-        return conversation_id in self._cached
+    def is_same(self, conversation_id: str) -> bool:
+        """Tell whether the file of a living chat is still the one that we know."""
+        entry = self.entries.get(conversation_id)
+        return (
+            entry is not None
+            and entry.identity is not None
+            and entry.identity == self._identity(conversation_id)
+        )
+
+    def at_hand(self, conversation_id: str) -> ChatFile | None:
+        """Give a living chat where it can be changed without a look into its file."""
+        chat = self._changed.get(conversation_id) or self.held.chat(conversation_id)
+        is_sound = self.is_settled and chat is not None and not chat.damaged
+        return chat if is_sound and self.is_same(conversation_id) else None
 
     def file(self, conversation_id: str) -> Path:
         """Give where a chat is; what is no id could lead elsewhere."""
@@ -77,13 +96,11 @@ class FolderState:
         entry = self.entries.get(conversation_id)
         if entry is None:
             return None
-        try:
-            status = os.stat(f"{self.path}/{conversation_id}.json")  # noqa: PTH116 - asked often
-        except FileNotFoundError:
+        identity = self._identity(conversation_id)
+        if identity is None:
             self.forget(conversation_id)
             self.mend_pointer()
-            return None
-        if entry.identity is not None and entry.identity != FileIdentity.of(status):
+        elif entry.identity not in {None, identity}:
             self.forget(conversation_id)
             self.examine(conversation_id, entry.metadata)
         return self.entries.get(conversation_id)
@@ -93,7 +110,7 @@ class FolderState:
         entry = self.entry(conversation_id)
         if entry is None:
             return None
-        chat = self._cached.get(conversation_id)
+        chat = self._changed.get(conversation_id) or self.held.chat(conversation_id)
         if chat is None and entry.identity is not None:
             data = self.file(conversation_id).read_bytes()
             chat = ChatFile.trusted(data, entry.metadata)
@@ -101,8 +118,25 @@ class FolderState:
             chat = self._read_whole(conversation_id, entry.metadata)
             self.tidy()
         if chat is not None:
-            self._cache(chat)
+            self.held.hold(conversation_id, chat)
         return chat
+
+    def last(self, conversation_id: str, limit: int) -> list[ConversationMessage]:
+        """Give the last messages of a living chat, from the end of its file where that will do."""
+        entry = self.entry(conversation_id)
+        if entry is None:
+            return []
+        found = self.held.last(conversation_id, limit)
+        if found is None and entry.identity is not None and conversation_id not in self._changed:
+            read = read_last(self.file(conversation_id), limit)
+            if read is not None:
+                tail = Recent(read, is_all=len(read) < limit)
+                self.held.hold(conversation_id, tail)
+                return [message.copy() for message in read]
+        if found is None:
+            chat = self.chat(conversation_id)
+            found = chat.last(limit) if chat else []
+        return found
 
     def parse(
         self, conversation_id: str, data: bytes, known: ConversationMetadata | None = None
@@ -113,7 +147,22 @@ class FolderState:
 
     def forget(self, conversation_id: str) -> None:
         self.entries.pop(conversation_id, None)
-        self._cached.pop(conversation_id, None)
+        self._changed.pop(conversation_id, None)
+        self.held.forget(conversation_id)
+
+    def change(self, chat: ChatFile) -> None:
+        """Note that a living chat has changed in memory; `flush` writes it."""
+        self._changed[chat.metadata.conversation_id] = chat
+
+    def flush(self) -> None:
+        """Write every chat that has changed, durably. The index follows: it only repeats them."""
+        if self._changed:
+            for chat in self._changed.values():
+                self.write_chat(chat)
+            sync_folder(self.path)
+            self._changed.clear()
+            self.is_index_late = True
+            self._seen = self._look()
 
     def write_chat(self, chat: ChatFile) -> None:
         """Write one chat file. The folder still has to be synced, which `write_index` does."""
@@ -126,7 +175,7 @@ class FolderState:
         chat.metadata.is_active = conversation_id == self.index.last_active_conversation_id
         status = replace_file(path, chat.encode())
         self.entries[conversation_id] = Entry(chat.metadata, FileIdentity.of(status))
-        self._cache(chat)
+        self.held.hold(conversation_id, chat)
 
     def write_index(self) -> None:
         """Write the index, with a pointer that is never at a chat that is gone, and sync."""
@@ -138,7 +187,8 @@ class FolderState:
         data = encode_index(self.index, entries, damaged_told=self._damaged_told)
         replace_file(self.path / _INDEX, data)
         sync_folder(self.path)
-        self._seen = _look(self.path)
+        self.is_index_late = False
+        self._seen = self._look()
 
     def try_to_write_index(self) -> None:
         """Write the index after what can be read from the chats as well."""
@@ -203,6 +253,8 @@ class FolderState:
             if entry and entry.identity == FileIdentity.of(status):
                 self.entries[conversation_id] = entry
                 continue
+            if entry and entry.identity is not None:
+                self.is_index_late = True
             try:
                 self._examine(conversation_id, entry.metadata if entry else None)
             except OSError as error:
@@ -302,11 +354,11 @@ class FolderState:
 
         Nothing may be built upon them before; what is done after that is synced by itself.
         """
-        if not self._is_settled:
+        if not self.is_settled:
             for folder in (self.path / TRASH, self.path):
                 if folder.is_dir():
                     sync_folder(folder)
-            self._is_settled = True
+            self.is_settled = True
 
     def tidy(self, *, must: bool = False) -> None:
         """Do what reading found necessary, where the disk allows; reading works where it does not.
@@ -325,20 +377,15 @@ class FolderState:
                 self._is_tidy = False
                 logger.warning("cannot bring %s up to date now: %s", self.path, error)
 
-    def _cache(self, chat: ChatFile) -> None:
-        conversation_id = chat.metadata.conversation_id
-        self._cached[conversation_id] = chat
-        self._cached.move_to_end(conversation_id)
-        while len(self._cached) > _CACHED_CHATS:
-            self._cached.popitem(last=False)
+    def _identity(self, conversation_id: str) -> FileIdentity | None:
+        try:
+            return FileIdentity.of(os.stat(f"{self._folder}/{conversation_id}.json"))  # noqa: PTH116
+        except FileNotFoundError:
+            return None
 
-
-def _look(folder: Path) -> tuple[int, FileIdentity | None] | None:
-    try:
-        changed = folder.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
-    try:
-        return changed, FileIdentity.of((folder / _INDEX).stat())
-    except FileNotFoundError:
-        return changed, None
+    def _look(self) -> tuple[int, FileIdentity | None] | None:
+        try:
+            changed = os.stat(self._folder).st_mtime_ns  # noqa: PTH116
+        except FileNotFoundError:
+            return None
+        return changed, self._identity("index")

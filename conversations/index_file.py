@@ -6,7 +6,6 @@ state of that file they are from; only the active chat and the unknown keys stan
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -84,8 +83,7 @@ def encode_index(index: UserIndex, entries: Iterable[Entry], *, damaged_told: in
 
 def hand_out(metadata: ConversationMetadata, active_id: str | None) -> ConversationMetadata:
     """Copy metadata for the caller, with the flag that only the index can tell."""
-    given = copy.copy(metadata)
-    given.extra = copy.deepcopy(metadata.extra)
+    given = metadata.copy()
     given.is_active = metadata.conversation_id == active_id
     return given
 

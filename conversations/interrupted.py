@@ -10,7 +10,7 @@ from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from .index_file import Entry
-from .models import newest_first
+from .models import ConversationMetadata, newest_first
 
 if TYPE_CHECKING:
     from .folder_state import FolderState
@@ -23,7 +23,7 @@ def finish_interrupted(
 
     What was just created, and is empty, goes again: nobody has been told its id. But where no
     listed chat is left, the last one was just deleted, and this is its successor. Any other one
-    was restored.
+    was restored, or if nothing came to it since, copied from another.
     """
     unlisted = [
         entry for chat, entry in state.entries.items() if chat not in listed and chat in newer
@@ -34,9 +34,16 @@ def finish_interrupted(
             if entry.is_just_created:
                 state.remove_later(conversation_id)
             elif entry.identity is None and entry.metadata.is_active:
-                activate_restored(state, conversation_id)
+                if _is_new_copy(entry.metadata):
+                    state.index.last_active_conversation_id = conversation_id
+                else:
+                    activate_restored(state, conversation_id)
     if unlisted or listed.keys() - state.entries.keys():
         state.write_index_later()  # else the next look may take it for something else
+
+
+def _is_new_copy(metadata: ConversationMetadata) -> bool:
+    return metadata.forked_from is not None and metadata.updated_at == metadata.created_at
 
 
 def activate_restored(state: FolderState, conversation_id: str) -> None:

@@ -14,54 +14,22 @@ read as well; what is cut off or garbled is read as far as it goes.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .json_values import UNREADABLE, decode_strictly
+from .json_values import decode_first as decode_first
+from .json_values import decode_item as decode_item
+from .json_values import encode_item as encode_item
+from .json_values import is_json as is_json
+
+Body = bytes | bytearray
+
 _OPEN = b'": ['
 _CLOSE = b"]}\n"
 _SEPARATOR = b",\n"
-
-_DEEPEST = 100  # levels; far below what Python copies and encodes without a RecursionError
-_UNREADABLE = (ValueError, RecursionError)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"no JSON number: {text[:20]}")
-    return number
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return data
-
-
-def _integer_or_none(text: str) -> int | None:
-    try:
-        return int(text)
-    except ValueError:  # thousands of digits
-        return None
-
-
-def _float_or_none(text: str) -> float | None:
-    return float(text) if math.isfinite(float(text)) else None
-
-
-# What this one reads can be written again without losing anything.
-_strict = json.JSONDecoder(
-    parse_float=_finite, parse_constant=_finite, object_pairs_hook=_without_repeats
-)
-# What would not be JSON again becomes null, and of a key that stands twice the last value counts.
-_lenient = json.JSONDecoder(
-    parse_float=_float_or_none, parse_int=_integer_or_none, parse_constant=lambda _: None
-)
 
 
 @dataclass(slots=True)
@@ -74,38 +42,48 @@ class Salvaged:
     strays: bool = False  # no list holds the items; they were picked up somewhere
 
 
-def encode_item(item: object) -> bytes:
-    """Encode one item as one line. A lone surrogate, which UTF-8 has no bytes for, is escaped.
-
-    :raises ValueError: NaN, infinity or a circular reference.
-    """
-    try:
-        return json.dumps(item, ensure_ascii=False, allow_nan=False).encode()
-    except UnicodeEncodeError:
-        return json.dumps(item, allow_nan=False).encode()
-
-
 def join_items(lines: list[bytes]) -> bytes:
     return _SEPARATOR.join(lines)
 
 
-def split_items(body: bytes) -> list[bytes]:
+def split_items(body: Body) -> list[bytes]:
     """Split a body made by `join_items` into its encoded items."""
-    return body.split(_SEPARATOR) if body else []
+    return bytes(body).split(_SEPARATOR) if body else []
 
 
-def append_item(body: bytes, line: bytes) -> bytes:
-    return body + _SEPARATOR + line if body else line
+def append_item(body: bytearray, line: bytes) -> None:
+    if body:
+        body += _SEPARATOR
+    body += line
 
 
-def contains_item(body: bytes, line: bytes) -> bool:
-    return _SEPARATOR + line + _SEPARATOR in _SEPARATOR + body + _SEPARATOR
+def last_items(body: Body, limit: int) -> list[bytes]:
+    """Give the last encoded items, in their order, at a cost that follows `limit`."""
+    lines: list[bytes] = []
+    end = len(body)
+    while end > 0 and len(lines) < limit:
+        start = body.rfind(_SEPARATOR, 0, end)
+        lines.append(bytes(body[start + len(_SEPARATOR) if start >= 0 else 0 : end]))
+        end = start
+    return lines[::-1]
 
 
-def encode(head: dict[str, Any], list_key: str, body: bytes) -> bytes:
+def find_last_item(body: Body, line: bytes) -> int:
+    """Tell where the last item equal to `line` begins; -1 if there is none."""
+    end = len(body)
+    while (place := body.rfind(line, 0, end)) >= 0:
+        after = place + len(line)
+        begins = place == 0 or body.endswith(_SEPARATOR, 0, place)
+        if begins and (after == len(body) or body.startswith(_SEPARATOR, after)):
+            break
+        end = after - 1
+    return place
+
+
+def encode(head: dict[str, Any], list_key: str, body: Body) -> bytes:
     """Encode a whole document; `body` holds the items as `join_items` gives them."""
     newline = b"\n" if body else b""
-    return _encode_head(head, list_key) + body + newline + _CLOSE
+    return b"".join((_encode_head(head, list_key), body, newline, _CLOSE))
 
 
 def encode_in_pieces(
@@ -138,43 +116,10 @@ def decode_head(first_line: bytes, list_key: str) -> dict[str, Any] | None:
     if not first_line.endswith(opening):
         return None
     try:
-        head = _decode(first_line[: -len(opening)].decode().rstrip(", ") + "}")
-    except _UNREADABLE:
+        head = decode_strictly(first_line[: -len(opening)].decode().rstrip(", ") + "}")
+    except UNREADABLE:
         return None
     return head if isinstance(head, dict) else None
-
-
-def decode_item(line: bytes) -> Any:
-    """Decode one item.
-
-    :raises ValueError: it is no JSON, or none that could be written again.
-    """
-    try:
-        return _decode(line.decode())
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
-
-def decode_first(text: str, position: int) -> tuple[Any, int]:
-    """Decode the value that begins at `position`, leniently; the second part is where it ends.
-
-    :raises json.JSONDecodeError: it is no JSON, or it goes on behind the end of `text`.
-    :raises ValueError: it is nested too deeply.
-    """
-    try:
-        value, end = _lenient.raw_decode(text, position)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    _check_depth(value)
-    return value, end
-
-
-def is_json(data: bytes) -> bool:
-    try:
-        _lenient.decode(data.decode("utf-8-sig"))
-    except _UNREADABLE:
-        return False
-    return True
 
 
 def salvage(
@@ -190,8 +135,8 @@ def salvage(
         text, damaged = data.decode("utf-8-sig", errors="replace"), True
     if not damaged:
         try:
-            whole = _decode(text)
-        except _UNREADABLE:
+            whole = decode_strictly(text)
+        except UNREADABLE:
             whole = None
         if isinstance(whole, dict) and isinstance(whole.get(list_key), list):
             items = whole.pop(list_key)
@@ -202,27 +147,6 @@ def salvage(
 def _encode_head(head: dict[str, Any], list_key: str) -> bytes:
     first = encode_item(head)[:-1] + (b", " if head else b"")
     return first + b'"' + list_key.encode() + _OPEN + b"\n"
-
-
-def _decode(text: str) -> Any:
-    value = _strict.decode(text)
-    _check_depth(value)
-    return value
-
-
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
-            return
-    raise ValueError("nested too deeply")
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 class _Salvage:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from asyncio import FIRST_COMPLETED
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from weakref import WeakValueDictionary
 
 from aiofiles.os import wrap
-from filelock import FileLock, Timeout
 
-from .durable import make_folder
+from .behind import Behind
 from .erasing import finish_erasing
-from .errors import FolderInUseError, StorageClosedError, StorageError
+from .errors import StorageClosedError, StorageError
+from .folder_cache import FolderCache
+from .folder_work import BEHIND, FolderWork, Kind, Verb, in_words
+from .journal import Journal
+from .journaling import InMemory, Journaling
 from .models import (
     Conversation,
     ConversationMessage,
@@ -28,42 +30,64 @@ from .models import (
     SearchType,
     UserIndex,
 )
+from .ownership import Ownership
+from .search import SearchHit, Words
 from .storage import UnlessActive
+from .turns import Turns
 from .user_folder import UserFolder
+
+logger = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
-_LOCK_NAME = ".lock"
 _THREADS = 32
+_AT_A_GLANCE = 50  # chats whose files are looked at, or messages that are copied, in the loop
 
 
 class JsonStorage:
     """Keeps chats under `root`, which one process at a time may own.
 
     A verb that returned has its bytes on the disk: `fsync` for the file and for the folder. Each
-    verb is one synchronous function in one thread; the user's lock is held until that thread is
-    done, also when the caller was cancelled, so that an older write never lands on a newer one.
-    Locks live only while somebody waits for them, and what is kept in memory is bounded by
-    `cache_bytes`, whatever the number of users.
+    verb is one synchronous function in one thread; see `turns` for what becomes of it when its
+    caller is cancelled. Messages of one user that wait at the same time are written together. The
+    index, which repeats what the chats say, follows them within a quarter of a second.
+
+    With `journal` an added message is on the disk in a file that all users share, and in its
+    chat's file within a quarter of a second, or after `flush` or `close`. Reading shows it at
+    once. A folder with a journal that was left behind may be opened with it or without.
+
+    What was read is kept in memory, at most about `cache_bytes` of it, and is let go of when it
+    was not used for `idle_seconds`. It is used only while the files are still the ones that were
+    read, by their times and sizes; asking that takes a few microseconds, so that what is in
+    memory is answered without a thread.
 
     Nothing is opened before the first call. Instances belong to one event loop.
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], *, cache_bytes: int = 64 * 1024 * 1024
+        self,
+        root: str | os.PathLike[str],
+        *,
+        journal: bool = False,
+        cache_bytes: int = 64 * 1024 * 1024,
+        idle_seconds: float = 60,
     ) -> None:
         self._root = Path(root)
-        self._cache_bytes = cache_bytes
-        self._cached_bytes = 0
-        self._folders: OrderedDict[int, tuple[UserFolder, int]] = OrderedDict()
-        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        self._opening = asyncio.Lock()
+        self._cache = FolderCache(cache_bytes)
+        self._idle_seconds = idle_seconds
+        self._idle: asyncio.TimerHandle | None = None
+        self._journal = Journal(self._root)
+        self._ownership = Ownership(self._root, self._begin)
         # Of our own: a thread waits for the disk most of its time, so that there may be many, and
         # nobody else's work waits behind ours. None is started before there is something to do.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="conversations")
-        self._owner: FileLock | None = None
-        self._running: set[asyncio.Future[Any]] = set()
-        self._closed = False
+        self._work = FolderWork(self._root, self._ownership, self._cache, self._journal)
+        self._turns: Turns[Verb] = Turns(self._threads, self._work.run)
+        self._behind = Behind(self._turns, self._tidy)
+        self._journaling = Journaling(self._journal, self._cache) if journal else None
+        self._was_used = False
+        self._is_begun = False
+        self._is_closed = False
 
     async def open(self) -> None:
         """Create `root` where it is missing, and take its lock, which dies with the process.
@@ -71,38 +95,103 @@ class JsonStorage:
         :raises FolderInUseError: another process, or another instance, owns it.
         :raises StorageError: it cannot be created or written.
         """
-        async with self._opening:
-            if self._closed:
-                raise StorageClosedError("the storage is closed")
-            if self._owner is None:
-                await self._in_thread(self._take_ownership)
+        if self._is_closed:
+            raise StorageClosedError("the storage is closed")
+        self._was_used = True
+        try:
+            await wrap(self._ownership.take)(executor=self._threads)
+        except OSError as error:
+            raise StorageError(in_words(error)) from error
+        self._is_begun = True
+        if not self._journal.is_empty:
+            try:
+                await self.flush()
+            except StorageError as error:
+                logger.warning("what the journal holds cannot be written now: %s", error)
+
+    async def flush(self) -> None:
+        """Bring all files up to date with what was acknowledged.
+
+        :raises StorageError: some could not be written; it is tried again by and by.
+        """
+        for user_id in self._journal.users():
+            self._behind.add(user_id)
+        await self._behind.catch_up()
 
     async def close(self) -> None:
-        """Wait for the writes that are under way, and release the folder."""
-        self._closed = True
-        while self._running:
-            await asyncio.wait(self._running)
-        async with self._opening:
-            if self._owner is not None:
-                self._owner.release()
-                self._owner = None
-        self._folders.clear()
-        self._threads.shutdown(wait=False)
+        """Wait for the writes that are under way, bring all up to date, and release the folder."""
+        self._is_closed = True
+        await self._turns.close()
+        left = await self._behind.close()
+        if self._idle is not None:
+            self._idle.cancel()
+        if self._was_used:
+            self._was_used = False
+            await wrap(self._journal.finish)(executor=self._threads)
+            run = wrap(self._work.run)
+            users = left.union(self._journal.users())
+            await asyncio.gather(*(run(u, [BEHIND], executor=self._threads) for u in users))
+            await wrap(self._let_go)(executor=self._threads)
+            self._threads.shutdown(wait=False)
 
     async def read_index(self, user_id: int) -> UserIndex:
-        return await self._do(user_id, UserFolder.read_index)
+        return await self._look(
+            user_id, UserFolder.read_index, lambda folder: folder.glance_at_index(_AT_A_GLANCE)
+        )
 
     async def load(
         self, user_id: int, conversation_id: str, *, include_deleted: bool = False
     ) -> Conversation | None:
-        return await self._do(
+        return await self._look(
             user_id, lambda folder: folder.load(conversation_id, include_deleted=include_deleted)
         )
 
     async def read_last(
         self, user_id: int, conversation_id: str, limit: int
     ) -> list[ConversationMessage]:
-        return await self._do(user_id, lambda folder: folder.read_last(conversation_id, limit))
+        return await self._look(
+            user_id,
+            lambda folder: folder.read_last(conversation_id, limit),
+            lambda folder: (
+                folder.glance_at_last(conversation_id, limit) if limit <= _AT_A_GLANCE else None
+            ),
+        )
+
+    async def search(self, user_id: int, words: Words, limit: int) -> list[SearchHit]:
+        return await self._on_files(user_id, lambda folder: folder.search(words, limit))
+
+    async def find_message(
+        self,
+        user_id: int,
+        message_id: int,
+        *,
+        dialog_id: int | None = None,
+        sent_at: datetime | None = None,
+    ) -> SearchHit | None:
+        return await self._on_files(
+            user_id,
+            lambda folder: folder.find_message(message_id, dialog_id=dialog_id, sent_at=sent_at),
+        )
+
+    async def fork(
+        self,
+        user_id: int,
+        conversation_id: str,
+        fork: ConversationMetadata,
+        *,
+        up_to_message_id: int | None = None,
+    ) -> bool:
+        return await self._change(
+            user_id,
+            lambda folder: folder.fork(conversation_id, fork, up_to_message_id=up_to_message_id),
+        )
+
+    async def remove_last_exchange(
+        self, user_id: int, conversation_id: str
+    ) -> list[ConversationMessage]:
+        return await self._change(
+            user_id, lambda folder: folder.remove_last_exchange(conversation_id)
+        )
 
     async def create(
         self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None = None
@@ -128,7 +217,7 @@ class JsonStorage:
         first_name: str | None = None,
         include_deleted: bool = False,
     ) -> bool:
-        return await self._change(
+        result: bool = await self._add(
             user_id,
             lambda folder: folder.append(
                 conversation_id,
@@ -137,7 +226,11 @@ class JsonStorage:
                 first_name=first_name,
                 include_deleted=include_deleted,
             ),
+            lambda folder: folder.append_in_memory(
+                conversation_id, message, updated_at=updated_at, first_name=first_name
+            ),
         )
+        return result
 
     async def append_to_active(
         self,
@@ -147,12 +240,16 @@ class JsonStorage:
         updated_at: str,
         first_name: str | None = None,
     ) -> ConversationMetadata:
-        return await self._change(
+        result: ConversationMetadata = await self._add(
             fallback.user_id,
             lambda folder: folder.append_to_active(
                 fallback, message, updated_at=updated_at, first_name=first_name
             ),
+            lambda folder: folder.append_to_active_in_memory(
+                message, updated_at=updated_at, first_name=first_name
+            ),
         )
+        return result
 
     async def replace(
         self,
@@ -163,6 +260,7 @@ class JsonStorage:
         *,
         include_deleted: bool = False,
     ) -> bool:
+        self._behind.add(user_id)
         return await self._change(
             user_id,
             lambda folder: folder.replace(
@@ -209,7 +307,7 @@ class JsonStorage:
         )
 
     async def read_trash(self, user_id: int) -> list[ConversationMetadata]:
-        return await self._do(user_id, UserFolder.read_trash)
+        return await self._look(user_id, UserFolder.read_trash)
 
     async def purge(self, user_id: int, *, deleted_before: str | None = None) -> int:
         return await self._change(
@@ -222,15 +320,6 @@ class JsonStorage:
     async def take_damage(self, user_id: int) -> int:
         return await self._change(user_id, UserFolder.take_damage)
 
-    async def _change(self, user_id: int, verb: Callable[[UserFolder], _Result]) -> _Result:
-        """Run a verb whose answer is a promise, also where it finds nothing to do."""
-
-        def settled(folder: UserFolder) -> _Result:
-            folder.settle()
-            return verb(folder)
-
-        return await self._do(user_id, settled)
-
     async def set_instructions(
         self, user_id: int, conversation_id: str, instructions: str
     ) -> bool:
@@ -239,107 +328,111 @@ class JsonStorage:
         )
 
     async def read_settings(self, user_id: int) -> dict[str, Any]:
-        return await self._do(user_id, UserFolder.read_settings)
+        return await self._look(user_id, UserFolder.read_settings)
 
     async def update_settings(self, user_id: int, changes: Mapping[str, Any]) -> None:
         await self._change(user_id, lambda folder: folder.update_settings(changes))
 
     async def measure(self, user_id: int) -> Footprint:
-        return await self._do(user_id, UserFolder.measure)
+        return await self._on_files(user_id, UserFolder.measure)
 
     async def erase(self, user_id: int) -> Footprint:
-        return await self._do(user_id, UserFolder.erase)
+        footprint = await self._do(user_id, UserFolder.erase, Kind.ERASE)
+        await self._clear_journal()
+        return footprint
 
-    async def _do(self, user_id: int, verb: Callable[[UserFolder], _Result]) -> _Result:
+    async def _look(
+        self,
+        user_id: int,
+        verb: Callable[[UserFolder], _Result],
+        glance: Callable[[UserFolder], _Result | None] = lambda _: None,
+    ) -> _Result:
+        """Read from memory, and show nothing that may be gone after a power cut."""
+        while True:
+            result = self._at_a_glance(user_id, glance)
+            if result is None:
+                result = await self._do(user_id, verb)
+            if self._journaling is None or await self._journal.shown(user_id):
+                return result
+
+    async def _add(
+        self, user_id: int, verb: Callable[[UserFolder], _Result], in_memory: InMemory
+    ) -> Any:
+        """Add to a chat: to the journal, where all it takes is in memory, or else to its file."""
+        self._behind.add(user_id)
+        if self._journaling is None:
+            return await self._do(user_id, verb, Kind.ADD)
+        at_once = partial(self._journaling.add, user_id, in_memory)
+        result = await self._do(user_id, verb, Kind.ADD, at_once)
+        return await self._journaling.result_of(result)
+
+    async def _on_files(self, user_id: int, verb: Callable[[UserFolder], _Result]) -> _Result:
+        """Run a verb that reads the files of chats, which have to be up to date."""
+        return await self._do(user_id, verb, Kind.FILES)
+
+    async def _change(self, user_id: int, verb: Callable[[UserFolder], _Result]) -> _Result:
+        """Run a verb whose answer is a promise, also where it finds nothing to do."""
+        return await self._do(user_id, verb, Kind.CHANGE)
+
+    async def _do(
+        self,
+        user_id: int,
+        verb: Callable[[UserFolder], _Result],
+        kind: Kind = Kind.LOOK,
+        at_once: Callable[[], Any] | None = None,
+    ) -> _Result:
         """Run one verb on a user's folder, alone with it, in a thread."""
-        lock = self._locks.get(user_id)
-        if lock is None:
-            lock = self._locks[user_id] = asyncio.Lock()
-        async with lock:
-            if self._owner is None:  # in here, so that who came first goes first
-                await self.open()
-            if self._closed:
-                raise StorageClosedError("the storage is closed")
-            # Taken out while it is used: whatever fails, the next verb reads the disk afresh.
-            folder, size = self._folders.pop(user_id, (None, 0))
-            self._cached_bytes -= size
-            opened, result = await self._in_thread(
-                partial(_run, folder, self._root, user_id, verb)
-            )
-            self._keep(user_id, opened)
-            return result
-
-    def _take_ownership(self) -> None:
-        """Keep the lock in `self` from inside the thread: the caller may be cancelled."""
-        make_folder(self._root)
-        lock = FileLock(self._root / _LOCK_NAME, mode=0o600, thread_local=False)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise FolderInUseError(self._root) from error
-        self._owner = lock
-        finish_erasing(self._root)
-
-    async def _in_thread(self, function: Callable[[], _Result]) -> _Result:
-        """Call a blocking function and, even when cancelled, return only after it has.
-
-        A loop that shuts down cancels the hop as well; the thread then still runs to its end.
-        """
-        outcome: Future[_Result] = Future()
-        done: asyncio.Future[Any] = asyncio.wrap_future(outcome)
-        self._running.add(done)
-        done.add_done_callback(self._running.discard)
-        hop: asyncio.Future[Any] = asyncio.ensure_future(
-            _settle_in_thread(outcome, function, executor=self._threads)
+        if self._idle is None and not self._is_closed:
+            self._was_used = True
+            self._let_go_later()
+        result: _Result = await self._turns.take(
+            user_id, Verb(verb, kind), joins=kind is Kind.ADD, at_once=at_once
         )
-        cancelled: asyncio.CancelledError | None = None
-        while not done.done():
-            try:
-                waited = [done] if hop.done() else [done, hop]
-                await asyncio.wait(waited, return_when=FIRST_COMPLETED)
-            except asyncio.CancelledError as error:
-                cancelled = error
-            if hop.done():
-                outcome.cancel()  # has an effect only where the thread never began
-        if not done.cancelled():
-            done.exception()  # seen, so that nobody warns of it
-        if cancelled is not None:
-            raise cancelled
-        if outcome.cancelled():
-            hop.result()  # raises what kept the thread from beginning
+        if not self._is_begun:
+            self._is_begun = True
+            for left_behind in self._journal.users():
+                self._behind.add(left_behind)
+        return result
+
+    def _at_a_glance(
+        self, user_id: int, look: Callable[[UserFolder], _Result | None]
+    ) -> _Result | None:
+        """Answer in the loop, from memory; None where nothing current is in it or at hand."""
+        if self._is_closed or self._turns.is_busy(user_id) or self._journal.is_undone(user_id):
+            return None
+        folder = self._cache.look_at(user_id)
         try:
-            return outcome.result()
-        except OSError as error:
-            raise StorageError(_in_words(error)) from error
+            return look(folder) if folder is not None and folder.is_current() else None
+        except OSError:
+            return None  # it is told by who reads the disk then
 
-    def _keep(self, user_id: int, folder: UserFolder) -> None:
-        size = folder.cached_bytes
-        self._folders[user_id] = folder, size
-        self._cached_bytes += size
-        while self._cached_bytes > self._cache_bytes:
-            _, (_, size) = self._folders.popitem(last=False)
-            self._cached_bytes -= size
+    async def _clear_journal(self) -> None:
+        """Remove what stands in the journal, once all of it is in the files."""
+        if self._journal.is_empty:
+            return
+        await wrap(self._journal.turn)(executor=self._threads)
+        await self.flush()
 
+    def _begin(self) -> None:
+        """Go on where a process before was stopped."""
+        finish_erasing(self._root)
+        self._journal.load()
 
-def _run(
-    folder: UserFolder | None, root: Path, user_id: int, verb: Callable[[UserFolder], _Result]
-) -> tuple[UserFolder, _Result]:
-    opened = folder if folder and folder.is_current() else UserFolder(root, user_id)
-    return opened, verb(opened)
+    async def _tidy(self) -> None:
+        if not self._journal.is_empty:
+            await wrap(self._journal.tidy)(executor=self._threads)
 
+    def _let_go_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._idle = loop.call_later(self._idle_seconds, self._let_go_of_unused)
 
-def _in_words(error: OSError) -> str:
-    if error.strerror is None:
-        return str(error)
-    return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    def _let_go_of_unused(self) -> None:
+        self._idle = None
+        if len(self._cache):
+            self._threads.submit(self._cache.drop_unused)
+            self._let_go_later()
 
-
-def _settle(outcome: Future[_Result], function: Callable[[], _Result]) -> None:
-    if outcome.set_running_or_notify_cancel():
-        try:
-            outcome.set_result(function())
-        except BaseException as error:  # noqa: BLE001 - it is raised where the outcome is awaited
-            outcome.set_exception(error)
-
-
-_settle_in_thread = wrap(_settle)
+    def _let_go(self) -> None:
+        self._journal.close()
+        self._cache.clear()
+        self._ownership.let_go()

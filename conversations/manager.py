@@ -20,7 +20,8 @@ from .models import (
     newest_first,
     parse_time,
 )
-from .names import DEFAULT_NAME, clean_name, is_visible, name_from_question
+from .names import DEFAULT_NAME, clean_name, is_visible, name_from_question, name_of_fork
+from .search import SearchHit, Words
 from .storage import ConversationStorage, is_valid_file_name, is_valid_id
 from .transfer import (
     ExportedFile,
@@ -294,6 +295,76 @@ class ConversationManager:
         )
         return await self._attempt(replaced, False)
 
+    async def search_messages(self, user_id: int, words: str, limit: int = 50) -> list[SearchHit]:
+        """Find what has all of the words, each as the beginning of a word, in a name or a message.
+
+        Case, ё and е, and compatibility forms make no difference. Names come before questions,
+        and those before answers; of each, those in the latest chats first. The trash is left out,
+        and so are the default names. Nothing is found by what has no letter, number or symbol.
+        """
+        _check(user_id, int, "user_id")
+        _check(words, str, "words")
+        _check(limit, int, "limit")
+        sought = Words.of(words)
+        if not sought or limit <= 0:
+            return []
+        return await self._attempt(self._storage.search(user_id, sought, limit), [])
+
+    async def find_message(
+        self,
+        user_id: int,
+        message_id: int,
+        *,
+        dialog_id: int | None = None,
+        sent_at: datetime | None = None,
+    ) -> SearchHit | None:
+        """Find which of a user's chats a message of Telegram belongs to.
+
+        `dialog_id` is Telegram's chat, None for the user's own dialog with the bot. Chats may
+        share messages, one being forked from the other: then it is the active one of them, else
+        the one used last. `sent_at` is when Telegram says that it was sent; what was stored more
+        than a day before or after that is another message.
+        """
+        _check(user_id, int, "user_id")
+        _check(message_id, int, "message_id")
+        if message_id == 0:
+            return None
+        finding = self._storage.find_message(
+            user_id, message_id, dialog_id=dialog_id, sent_at=sent_at
+        )
+        return await self._attempt(finding, None)
+
+    async def fork_conversation(
+        self,
+        user_id: int,
+        conversation_id: str,
+        up_to_message_id: int | None = None,
+        *,
+        key: str | None = None,
+    ) -> str | None:
+        """Copy a chat, wholly or up to a message and with it, and make the copy active; its id.
+
+        It is named after the chat, whose id is its `forked_from`; the messages keep their ids.
+        None when there is no such chat or message. Calls with the same `key` make one copy, and
+        make that one active again, whatever else they say.
+        """
+        if up_to_message_id is not None:
+            _check(up_to_message_id, int, "up_to_message_id")
+        if not _is_found(user_id, conversation_id) or up_to_message_id == 0:
+            return None
+        return await self._attempt(
+            self._fork(user_id, conversation_id, up_to_message_id, key), None
+        )
+
+    async def remove_last_exchange(
+        self, user_id: int, conversation_id: str
+    ) -> list[ConversationMessage]:
+        """Remove the last question and what answers it; give what was removed, oldest first."""
+        if not _is_found(user_id, conversation_id):
+            return []
+        removed = self._storage.remove_last_exchange(user_id, conversation_id)
+        return await self._attempt(removed, [])
+
     async def list_deleted(self, user_id: int) -> list[ConversationMetadata]:
         """Give what the trash holds, last deleted first. What is over its time goes for good."""
         _check(user_id, int, "user_id")
@@ -462,13 +533,42 @@ class ConversationManager:
             successor=self._new_chat(user_id, username, ""),
         )
 
+    async def _fork(
+        self, user_id: int, conversation_id: str, up_to_message_id: int | None, key: str | None
+    ) -> str | None:
+        chats = (await self._storage.read_index(user_id)).conversations
+        fork = self._new_chat(user_id, "", "")
+        if key is not None:
+            fork.conversation_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{user_id}/{key}"))
+        before = _by_id(chats, fork.conversation_id)
+        if before is not None and before.forked_from is not None:
+            conversation_id = before.forked_from
+        else:
+            origin = _by_id(chats, conversation_id)
+            if origin is None:
+                return None
+            fork.username, fork.mode = origin.username, origin.mode
+            fork.instructions = origin.instructions
+            fork.name, fork.name_source = name_of_fork(origin.name), origin.name_source
+        made = await self._storage.fork(
+            user_id, conversation_id, fork, up_to_message_id=up_to_message_id
+        )
+        return fork.conversation_id if made else None
+
     async def _list_deleted(self, user_id: int) -> list[ConversationMetadata]:
         oldest = self._now() - self.trash_kept
         deleted = await self._storage.read_trash(user_id)
         kept = [chat for chat in deleted if parse_time(chat.deleted_at) >= oldest]
         if len(kept) < len(deleted):
-            await self._storage.purge(user_id, deleted_before=oldest.isoformat())
+            await self._purge(user_id, oldest)
         return sorted(kept, key=lambda chat: parse_time(chat.deleted_at), reverse=True)
+
+    async def _purge(self, user_id: int, oldest: datetime) -> None:
+        """Remove what nobody is shown any more; what cannot be removed now goes another time."""
+        try:
+            await self._storage.purge(user_id, deleted_before=oldest.isoformat())
+        except StorageError as error:
+            logger.warning("the trash of user %d could not be purged: %s", user_id, error)
 
     async def _export_all(self, user_id: int, file: BinaryIO) -> int:
         index = await self._storage.read_index(user_id)

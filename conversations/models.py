@@ -7,6 +7,7 @@ stay in `extra` and go back into the file at the next write.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,8 @@ def parse_time(value: str | None) -> datetime:
         time = datetime.fromisoformat(value or "")
     except ValueError:
         return _NO_TIME
+    if time.tzinfo is UTC:
+        return time
     try:
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except OverflowError:
@@ -54,7 +57,9 @@ class ConversationMessage:
     state: AnswerState | None = None  # None: complete
     tokens_estimated: bool = False
     model: str | None = None
-    pieces: tuple[int, ...] = ()  # further messages that a long paste came in
+    pieces: tuple[int, ...] = ()  # further messages that a long paste, or a long answer, came in
+    dialog_id: int | None = None  # Telegram's chat; None: the user's own dialog with the bot
+    quote: str | None = None  # what a question quotes of the message that it replies to
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -81,12 +86,32 @@ class ConversationMessage:
             tokens_estimated=data.get("tokens_estimated") is True,
             model=_text_or_none(data.get("model")),
             pieces=_numbers(data.get("pieces")),
+            dialog_id=_number(data.get("dialog_id")) or None,
+            quote=_text_or_none(data.get("quote")),
         )
         message.extra = {key: data[key] for key in data if key not in _MESSAGE_KEYS}
         return message
 
+    def copy(self) -> ConversationMessage:
+        """Copy it; nothing is shared that can be changed."""
+        return ConversationMessage(
+            self.timestamp, self.message_id, self.type, self.text, self.tokens, self.sent_as,
+            self.file_path, self.search_type, self.reply_to, self.state, self.tokens_estimated,
+            self.model, self.pieces, self.dialog_id, self.quote,
+            copy.deepcopy(self.extra) if self.extra else {},
+        )  # fmt: skip
+
     def to_dict(self) -> dict[str, Any]:
-        data: dict[str, Any] = {key: getattr(self, key) for key in _SEED_MESSAGE_KEYS}
+        data: dict[str, Any] = {
+            "timestamp": self.timestamp,
+            "message_id": self.message_id,
+            "type": self.type,
+            "text": self.text,
+            "tokens": self.tokens,
+            "sent_as": self.sent_as,
+            "file_path": self.file_path,
+            "search_type": self.search_type,
+        }
         if self.reply_to is not None:
             data["reply_to"] = self.reply_to
         if self.state is not None:
@@ -97,7 +122,11 @@ class ConversationMessage:
             data["model"] = self.model
         if self.pieces:
             data["pieces"] = list(self.pieces)
-        return data | self.extra
+        if self.dialog_id is not None:
+            data["dialog_id"] = self.dialog_id
+        if self.quote is not None:
+            data["quote"] = self.quote
+        return data | self.extra if self.extra else data
 
 
 @dataclass(slots=True)
@@ -122,6 +151,7 @@ class ConversationMetadata:
     mode: SearchType = "fast"  # how the chat's next questions are answered
     instructions: str = ""  # what a model is told beforehand, in this chat alone
     deleted_at: str | None = None
+    forked_from: str | None = None  # the id of the chat that this one began as a copy of
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -149,9 +179,19 @@ class ConversationMetadata:
             mode="deep" if raw.get("mode") == "deep" else "fast",
             instructions=_text(raw.get("instructions")),
             deleted_at=_text_or_none(raw.get("deleted_at")),
+            forked_from=_text_or_none(raw.get("forked_from")),
         )
         metadata.extra = {key: raw[key] for key in raw if key not in _METADATA_KEYS}
         return metadata
+
+    def copy(self) -> ConversationMetadata:
+        """Copy them; nothing is shared that can be changed."""
+        return ConversationMetadata(
+            self.conversation_id, self.user_id, self.username, self.name, self.created_at,
+            self.updated_at, self.is_active, self.message_count, self.total_tokens, self.pinned,
+            self.name_source, self.mode, self.instructions, self.deleted_at, self.forked_from,
+            copy.deepcopy(self.extra) if self.extra else {},
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         data: dict[str, Any] = {key: getattr(self, key) for key in _SEED_METADATA_KEYS}
@@ -165,6 +205,8 @@ class ConversationMetadata:
             data["instructions"] = self.instructions
         if self.deleted_at is not None:
             data["deleted_at"] = self.deleted_at
+        if self.forked_from is not None:
+            data["forked_from"] = self.forked_from
         # The older spelling of the name follows it, so that older readers see a rename too.
         title = {"title": self.name} if "title" in self.extra else {}
         return data | self.extra | title
@@ -254,7 +296,16 @@ _SEED_MESSAGE_KEYS = (
     "search_type",
 )
 _MESSAGE_KEYS = frozenset(
-    (*_SEED_MESSAGE_KEYS, "reply_to", "state", "tokens_estimated", "model", "pieces")
+    (
+        *_SEED_MESSAGE_KEYS,
+        "reply_to",
+        "state",
+        "tokens_estimated",
+        "model",
+        "pieces",
+        "dialog_id",
+        "quote",
+    )
 )
 _SEED_METADATA_KEYS = (
     "conversation_id",
@@ -268,7 +319,15 @@ _SEED_METADATA_KEYS = (
     "total_tokens",
 )
 _METADATA_KEYS = frozenset(
-    (*_SEED_METADATA_KEYS, "pinned", "name_source", "mode", "instructions", "deleted_at")
+    (
+        *_SEED_METADATA_KEYS,
+        "pinned",
+        "name_source",
+        "mode",
+        "instructions",
+        "deleted_at",
+        "forked_from",
+    )
 )
 _NAME_SOURCES: Mapping[str, NameSource] = {
     "default": "default",

@@ -11,6 +11,7 @@ AUTO_NAME_LIMIT = 30  # characters, the dots included
 USER_NAME_LIMIT = 64  # characters
 
 _DOTS = "..."
+_FORK = "🔀 "
 _LOOKED_AT = 1000  # characters of a question; a name needs 30, and a question may be a book
 # The system's Unicode tables lag behind: new emoji are "unassigned" there, hence `regex`.
 _SPACE = regex.compile(r"[\s\p{Cc}]+")
@@ -42,6 +43,12 @@ def name_from_question(question: str, default: str = DEFAULT_NAME) -> str:
     if not is_visible(text):
         return default
     return shorten(text, AUTO_NAME_LIMIT)
+
+
+def name_of_fork(name: str) -> str:
+    """Name a copy of a chat after it, with a sign that needs no translation."""
+    origin = clean_text(name).removeprefix(_FORK) or DEFAULT_NAME
+    return _FORK + shorten(origin, USER_NAME_LIMIT - len(_FORK))
 
 
 def shorten(text: str, limit: int) -> str:

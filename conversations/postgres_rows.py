@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import json_lines
 from .models import ConversationMessage, ConversationMetadata, parse_time
+from .search import fold
 
 if TYPE_CHECKING:
     import asyncpg
@@ -51,6 +52,10 @@ class MessageRow(NamedTuple):
     time: datetime
     text: str
     facts: str
+    folded: str
+    is_question: bool
+    message_id: str
+    pieces: list[str] | None
 
 
 def to_row(message: ConversationMessage) -> MessageRow:
@@ -70,6 +75,10 @@ def to_row(message: ConversationMessage) -> MessageRow:
         parse_time(message.timestamp),
         to_column(message.text),
         json_lines.encode_item(facts).decode(),
+        to_column(fold(message.text)),
+        message.type == "user_question",
+        str(message.message_id),
+        [*map(str, message.pieces)] or None,
     )
 
 
@@ -87,7 +96,7 @@ def to_messages(rows: Iterable[asyncpg.Record]) -> list[ConversationMessage]:
 
 def to_metadata(row: asyncpg.Record, active_id: str | None) -> ConversationMetadata:
     """Read a row of `conversations`, with the flag that only the user's row can tell."""
-    deleted_at = row["deleted_at"]
+    deleted_at, forked_from = row["deleted_at"], row["forked_from"]
     is_active = row["conversation_id"] == active_id
     return ConversationMetadata(
         conversation_id=row["conversation_id"],
@@ -104,5 +113,6 @@ def to_metadata(row: asyncpg.Record, active_id: str | None) -> ConversationMetad
         mode=row["mode"],
         instructions=from_column(row["instructions"]),
         deleted_at=None if deleted_at is None else from_column(deleted_at),
+        forked_from=None if forked_from is None else from_column(forked_from),
         extra=from_json(row["extra"]),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
@@ -22,6 +23,7 @@ from .postgres_pool import Database
 from .postgres_schema import prepare
 from .postgres_user import UserRows
 from .postgres_verbs import UserVerbs
+from .search import SearchHit, Words
 from .storage import UnlessActive
 
 if TYPE_CHECKING:
@@ -79,6 +81,14 @@ class PostgresStorage:
         self._closed = False
         self._running: set[asyncio.Future[None]] = set()
 
+    @property
+    def database(self) -> Database:
+        """The transactions under it, for others to keep things of theirs beside the chats.
+
+        What they do there does not wait for any user's calls; `close` ends it as well.
+        """
+        return self._database
+
     async def open(self) -> None:
         """Connect, and make or migrate the tables where that is needed.
 
@@ -114,6 +124,40 @@ class PostgresStorage:
         self, user_id: int, conversation_id: str, limit: int
     ) -> list[ConversationMessage]:
         return await self._read(user_id, lambda user: user.read_last(conversation_id, limit))
+
+    async def search(self, user_id: int, words: Words, limit: int) -> list[SearchHit]:
+        return await self._read(user_id, lambda user: user.search(words, limit))
+
+    async def find_message(
+        self,
+        user_id: int,
+        message_id: int,
+        *,
+        dialog_id: int | None = None,
+        sent_at: datetime | None = None,
+    ) -> SearchHit | None:
+        return await self._read(
+            user_id,
+            lambda user: user.find_message(message_id, dialog_id=dialog_id, sent_at=sent_at),
+        )
+
+    async def fork(
+        self,
+        user_id: int,
+        conversation_id: str,
+        fork: ConversationMetadata,
+        *,
+        up_to_message_id: int | None = None,
+    ) -> bool:
+        return await self._write(
+            user_id,
+            lambda user: user.fork(conversation_id, fork, up_to_message_id=up_to_message_id),
+        )
+
+    async def remove_last_exchange(
+        self, user_id: int, conversation_id: str
+    ) -> list[ConversationMessage]:
+        return await self._write(user_id, lambda user: user.remove_last_exchange(conversation_id))
 
     async def create(
         self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None = None

@@ -23,8 +23,11 @@ from .storage import is_valid_id
 
 if TYPE_CHECKING:
     import asyncpg
+    from asyncpg.cursor import CursorFactory as AnyCursorFactory
 
     from .postgres_pool import Connection
+
+    CursorFactory = AnyCursorFactory[asyncpg.Record]
 
 _MOST = 2**31 - 1  # messages at once
 
@@ -210,12 +213,14 @@ class UserRows:
         [row] = await self._connection.fetch(
             "insert into conversations as old (user_id, conversation_id, username, name,"
             " name_source, mode, pinned, created_at, created_time, updated_at, updated_time,"
-            " extra, chat_extra, total_tokens, message_count, revision, instructions)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16)"
+            " extra, chat_extra, total_tokens, message_count, revision, instructions, forked_from)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16,"
+            " $17)"
             " on conflict (user_id, conversation_id) do update set (username, name, name_source,"
             " mode, pinned, created_at, created_time, updated_at, updated_time, extra, chat_extra,"
-            " total_tokens, message_count, revision, instructions) = ($3, $4, $5, $6, $7, $8, $9,"
-            " $10, $11, $12, $13, $14, $15, old.revision + $15, $16) returning *",
+            " total_tokens, message_count, revision, instructions, forked_from)"
+            " = ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, old.revision + $15,"
+            " $16, $17) returning *",
             self.user_id,
             metadata.conversation_id,
             to_column(metadata.username),
@@ -232,6 +237,7 @@ class UserRows:
             tokens,
             count,
             to_column(metadata.instructions),
+            None if metadata.forked_from is None else to_column(metadata.forked_from),
         )
         return row
 
@@ -250,7 +256,8 @@ class UserRows:
 
     async def messages(self, chat: int) -> list[asyncpg.Record]:
         return await self._connection.fetch(
-            "select hash, text, facts from messages where chat = $1 order by position", chat
+            "select position, hash, text, facts from messages where chat = $1 order by position",
+            chat,
         )
 
     async def append_message(
@@ -260,13 +267,14 @@ class UserRows:
         row = to_row(message)
         await self._connection.execute(
             "with counted as (update conversations set message_count = message_count + 1,"
-            " total_tokens = total_tokens + $6, revision = revision + 1,"
-            " updated_at = case when updated_time < $8 then $7 else updated_at end,"
-            " updated_time = greatest(updated_time, $8) where chat = $1"
+            " total_tokens = total_tokens + $10, revision = revision + 1,"
+            " updated_at = case when updated_time < $12 then $11 else updated_at end,"
+            " updated_time = greatest(updated_time, $12) where chat = $1"
             " and not exists (select from messages where chat = $1 and hash = $2)"
             " returning revision)"
-            " insert into messages (chat, position, hash, time, text, facts)"
-            " select $1, revision, $2, $3, $4, $5 from counted",
+            " insert into messages"
+            " (chat, position, hash, time, text, facts, folded, is_question, message_id, pieces)"
+            " select $1, revision, $2, $3, $4, $5, $6, $7, $8, $9 from counted",
             chat,
             *row,
             message.tokens,
@@ -279,7 +287,9 @@ class UserRows:
     ) -> bool:
         """Put `new` where the latest `old` stands; False when there is no such message."""
         replaced = await self._connection.execute(
-            "update messages set (hash, time, text, facts) = ($3, $4, $5, $6)"
+            "update messages set"
+            " (hash, time, text, facts, folded, is_question, message_id, pieces)"
+            " = ($3, $4, $5, $6, $7, $8, $9, $10)"
             " where chat = $1 and position ="
             " (select max(position) from messages where chat = $1 and hash = $2)",
             chat,
@@ -304,12 +314,70 @@ class UserRows:
         )
         return found
 
+    def messages_with(
+        self, chats: list[int], words: list[str], *, questions_only: bool
+    ) -> CursorFactory:
+        """Give messages that have all words, in the order of the chats, the last one first.
+
+        Those that an older program stored are given as well, whatever is in them. Each chat is
+        looked up by itself: in one join the planner may prefer to read the whole table. The first
+        word is looked for by itself as well, for all others cost a subquery.
+        """
+        return self._connection.cursor(
+            "select wanted.chat, text, facts, is_question"
+            " from unnest($1::bigint[]) with ordinality as wanted (chat, place)"
+            " cross join lateral (select position, text, facts, is_question from messages"
+            " where chat = wanted.chat and (is_question is not false or not $3)"
+            " and (strpos(folded, $4) > 0 and not exists ("
+            "select from unnest($2::text[]) as word where strpos(folded, word) = 0)"
+            " or folded is null) offset 0) as found order by place, position desc",
+            chats,
+            words,
+            questions_only,
+            words[0],
+        )
+
+    def messages_by_id(self, chats: list[int], message_id: int) -> CursorFactory:
+        """Give messages of this id, or in a piece that has it, ordered as `messages_with` does.
+
+        Those that an older program stored are given as well.
+        """
+        return self._connection.cursor(
+            "select chat, text, facts"
+            " from unnest($1::bigint[]) with ordinality as wanted (chat, place)"
+            " cross join lateral ("
+            " select position, text, facts from messages where chat = wanted.chat"
+            " and message_id = $2"
+            " union all"
+            " select position, text, facts from messages where chat = wanted.chat"
+            " and message_id is null"
+            " union all"
+            " select position, text, facts from messages where chat = wanted.chat"
+            " and pieces is not null and $2 = any (pieces)"
+            " ) as found order by place, position desc",
+            chats,
+            str(message_id),
+        )
+
+    async def remove_messages(self, chat: int, positions: list[int], tokens: int) -> None:
+        """Remove messages; `tokens` is the sum of theirs."""
+        await self._connection.execute(
+            "with gone as (delete from messages where chat = $1 and position = any($2)"
+            " returning position)"
+            " update conversations set total_tokens = total_tokens - $3, revision = revision + 1,"
+            " message_count = message_count - (select count(*) from gone) where chat = $1",
+            chat,
+            positions,
+            tokens,
+        )
+
     async def replace_messages(self, chat: asyncpg.Record, rows: list[MessageRow]) -> None:
         """Put these in the place of all messages of a chat that `put` has just written."""
         await self._connection.execute("delete from messages where chat = $1", chat["chat"])
         first = chat["revision"] - len(rows) + 1
         await self._connection.executemany(
-            "insert into messages (chat, position, hash, time, text, facts)"
-            " values ($1, $2, $3, $4, $5, $6)",
+            "insert into messages"
+            " (chat, position, hash, time, text, facts, folded, is_question, message_id, pieces)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             [(chat["chat"], position, *row) for position, row in enumerate(rows, first)],
         )

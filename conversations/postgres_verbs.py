@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import StorageError
+from .exchanges import up_to, without_last_exchange
 from .models import (
     Conversation,
     ConversationMessage,
@@ -31,7 +34,9 @@ from .postgres_rows import (
     to_metadata,
     to_row,
 )
+from .postgres_search import Chat, find_message, search
 from .postgres_user import UserRows
+from .search import SearchHit, SoughtMessage, Words
 from .storage import UnlessActive, is_valid_id
 
 if TYPE_CHECKING:
@@ -83,6 +88,15 @@ class UserVerbs:
 
     async def read_last(self, conversation_id: str, limit: int) -> list[ConversationMessage]:
         return to_messages(reversed(await self._rows.last_messages(conversation_id, limit)))
+
+    async def search(self, words: Words, limit: int) -> list[SearchHit]:
+        return await search(self._rows, await self._chats(), words, limit) if words else []
+
+    async def find_message(
+        self, message_id: int, *, dialog_id: int | None, sent_at: datetime | None
+    ) -> SearchHit | None:
+        sought = SoughtMessage(message_id, dialog_id, sent_at)
+        return await find_message(self._rows, await self._chats(), sought)
 
     async def create(
         self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None
@@ -252,6 +266,54 @@ class UserVerbs:
     async def keep_file(self, name: str, data: bytes) -> str:
         await self._rows.put_file(name, data)
         return f"files/{name}"
+
+    async def fork(
+        self, conversation_id: str, fork: ConversationMetadata, *, up_to_message_id: int | None
+    ) -> bool:
+        made = await self._rows.find(fork.conversation_id, include_deleted=True)
+        if made is None or made["deleted_at"] or made["forked_from"] != to_column(conversation_id):
+            copied = await self._copy(conversation_id, fork, up_to_message_id)
+            if copied is None:
+                return False
+            if made is not None:
+                raise StorageError(f"{fork.conversation_id} exists")
+            await self._add_new(copied, [to_row(message) for message in copied.messages])
+        await self._rows.activate(fork.conversation_id)
+        return True
+
+    async def remove_last_exchange(self, conversation_id: str) -> list[ConversationMessage]:
+        chat = await self._rows.find(conversation_id)
+        if chat is None:
+            return []
+        rows = await self._rows.messages(chat["chat"])
+        messages = [(row["position"], message) for row in rows for message in to_messages([row])]
+        _, removed = without_last_exchange([message for _, message in messages])
+        positions = [place for place, each in messages if any(each is gone for gone in removed)]
+        if removed:
+            tokens = sum(message.tokens for message in removed)
+            await self._rows.remove_messages(chat["chat"], positions, tokens)
+        return removed
+
+    async def _copy(
+        self, conversation_id: str, fork: ConversationMetadata, up_to_message_id: int | None
+    ) -> Conversation | None:
+        origin = await self.load(conversation_id)
+        if origin is None:
+            return None
+        messages = up_to(origin.messages, up_to_message_id)
+        if messages is None:
+            return None
+        return Conversation(replace(fork, forked_from=conversation_id), messages, origin.extra)
+
+    async def _chats(self) -> list[Chat]:
+        """Give the living chats, the latest first."""
+        active_id = await self._active_id()
+        chats = [
+            (row["chat"], to_metadata(row, active_id))
+            for row in await self._rows.index()
+            if row["chat"] is not None
+        ]
+        return sorted(chats, key=lambda chat: newest_first(chat[1]))
 
     async def _active_id(self) -> str | None:
         active = await self._rows.active()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from .models import (
@@ -15,6 +16,7 @@ from .models import (
     SearchType,
     UserIndex,
 )
+from .search import SearchHit, Words
 
 _VALID_FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,119}")
 _VALID_ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
@@ -67,6 +69,55 @@ class ConversationStorage(Protocol):
         self, user_id: int, conversation_id: str, limit: int
     ) -> list[ConversationMessage]:
         """Give the last `limit` messages, oldest first, at a cost that follows `limit`."""
+
+    async def search(self, user_id: int, words: Words, limit: int) -> list[SearchHit]:
+        """Give chats whose name has all of the words, then questions that have, then answers.
+
+        Each kind comes in the order of the chats, the latest `updated_at` first, and in a chat
+        the last message first. A default name is no name, the trash is not searched, and no words
+        find nothing.
+        """
+
+    async def find_message(
+        self,
+        user_id: int,
+        message_id: int,
+        *,
+        dialog_id: int | None = None,
+        sent_at: datetime | None = None,
+    ) -> SearchHit | None:
+        """Find the message of a dialog that has this id, or that came in a piece which has it.
+
+        The active chat is looked at first, then the others, the latest `updated_at` first; in a
+        chat the last message that fits is given. With `sent_at` a `timestamp` has to be within a
+        day of it, where there is one: numbers of other dialogs may be the same. A storage may
+        give up on chats that are very far back.
+        """
+
+    async def fork(
+        self,
+        user_id: int,
+        conversation_id: str,
+        fork: ConversationMetadata,
+        *,
+        up_to_message_id: int | None = None,
+    ) -> bool:
+        """Store a copy of a chat's messages as the chat `fork`, and make that one active.
+
+        The copy ends with the last message of that id, or in whose pieces it is. Count and tokens
+        follow the messages, `forked_from` is set; unknown keys of messages and chat are copied.
+        False when there is no such chat or message. A `fork` that is stored already, as one of
+        the same chat, keeps its messages; an id that another chat has is a `StorageError`.
+        """
+
+    async def remove_last_exchange(
+        self, user_id: int, conversation_id: str
+    ) -> list[ConversationMessage]:
+        """Remove the last question and what answers it; give what was removed, oldest first.
+
+        Answers to earlier questions stay, and `updated_at` too. After an error the caller has to
+        look whether it was done.
+        """
 
     async def create(
         self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None = None
@@ -176,7 +227,8 @@ class ConversationStorage(Protocol):
     async def purge(self, user_id: int, *, deleted_before: str | None = None) -> int:
         """Remove chats from the trash for good, all or those deleted earlier; tell how many.
 
-        One goes after another: a crash, or an error, may leave some of them.
+        One goes after another: a crash, or an error, may leave some of them. Those that cannot be
+        read now stay, and are an error.
         """
 
     async def keep_file(self, user_id: int, name: str, data: bytes) -> str:

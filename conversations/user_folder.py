@@ -1,9 +1,10 @@
 """The verbs of a storage on one user's folder, each in an order that a crash cannot spoil.
 
 ====================  =======================================================================
-append, rename, pin   chat file, index, folder synced; the index is corrected from the chats
+append, replace       chat file, folder synced; the index follows, and is corrected from the chats
+rename, pin           chat file, index, folder synced; the same
 add                   chat files, folder synced, index; on an error the chats are removed again
-create                chat file, folder synced, index; without the last the chat is removed again
+create, fork          chat file, folder synced, index; without the last the chat is removed again
 activate              index alone
 delete, restore       one rename, both folders synced, index; the file says what the index will
 erase                 one rename of the whole folder, both folders synced, then it is removed
@@ -18,17 +19,20 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .chat_file import ChatFile, find_chats, read_last, read_metadata
+from .chat_file import ChatFile
 from .durable import make_folder, move_file, replace_file, sweep_temporary, sync_folder
 from .erasing import erase_folder, measure_folder
+from .exchanges import up_to, without_last_exchange
+from .file_search import FileSearch, find_message
 from .folder_state import TRASH, FolderState
 from .interrupted import activate_restored
+from .journal_records import Added
 from .models import (
     Conversation,
     ConversationMessage,
@@ -37,9 +41,10 @@ from .models import (
     NameSource,
     SearchType,
     UserIndex,
-    parse_time,
 )
+from .search import SearchHit, Words
 from .storage import UnlessActive, is_valid_file_name, is_valid_id
+from .trash import Trash
 
 logger = logging.getLogger(__name__)
 
@@ -51,11 +56,12 @@ class UserFolder:
         :raises OSError: the folder, or its index, cannot be read.
         """
         path = root / f"user_{user_id}"
-        self._trash = path / TRASH
         self._files = path / "files"
-        folders = [folder for folder in (self._trash, self._files) if folder.is_dir()]
+        folders = [folder for folder in (path / TRASH, self._files) if folder.is_dir()]
         self._is_swept = all(sweep_temporary(folder) for folder in folders)
         self._state = FolderState(path, user_id)
+        self._trash = Trash(path / TRASH, user_id)
+        self._search = FileSearch()
 
     @property
     def cached_bytes(self) -> int:
@@ -66,16 +72,53 @@ class UserFolder:
         """Tell whether nobody else has changed the folder since, and nothing is left to mend."""
         return self._is_swept and self._state.is_current()
 
+    @property
+    def has_changes(self) -> bool:
+        """Tell whether there is something to `flush`."""
+        return self._state.has_changes
+
     def settle(self) -> None:
         self._state.settle()
 
+    def flush(self) -> None:
+        """Write the chats that `append`, `append_to_active` and `replace` have changed in memory.
+
+        :raises OSError: none of it is sure to be on the disk.
+        """
+        self._state.flush()
+
+    def write_late_index(self) -> None:
+        if self._state.is_index_late:
+            self._state.write_index()
+
+    def glance_at_index(self, most: int) -> UserIndex | None:
+        """Give what `read_index` does, where at most `most` files need a look and are the same."""
+        state = self._state
+        if len(state.entries) > most or not all(map(state.is_same, state.entries)):
+            return None
+        return self._hand_out_index()
+
+    def glance_at_last(self, conversation_id: str, limit: int) -> list[ConversationMessage] | None:
+        """Give what `read_last` does, where it is in memory and the file is still the same."""
+        if not self._state.is_same(conversation_id):
+            return None
+        return self._state.held.last(conversation_id, limit)
+
     def read_index(self) -> UserIndex:
         self._state.refresh()
-        index = copy.deepcopy(self._state.index)
-        index.conversations = [
-            self._state.hand_out(entry.metadata) for entry in self._state.entries.values()
-        ]
-        return index
+        return self._hand_out_index()
+
+    def _hand_out_index(self) -> UserIndex:
+        state = self._state
+        return UserIndex(
+            state.user_id,
+            state.index.username,
+            state.index.last_active_conversation_id,
+            [state.hand_out(entry.metadata) for entry in state.entries.values()],
+            state.index.damaged_untold,
+            copy.deepcopy(state.index.settings),
+            copy.deepcopy(state.index.extra),
+        )
 
     def load(self, conversation_id: str, *, include_deleted: bool) -> Conversation | None:
         chat, in_trash = self._find(conversation_id, include_deleted=include_deleted)
@@ -84,20 +127,21 @@ class UserFolder:
         conversation = chat.to_conversation()
         conversation.metadata = self._state.hand_out(chat.metadata)
         if in_trash:
-            deleted_at = chat.metadata.deleted_at or _time_of(self._in_trash(conversation_id))
-            conversation.metadata.deleted_at = deleted_at
+            conversation.metadata.deleted_at = self._trash.deleted_at(chat)
         return conversation
 
     def read_last(self, conversation_id: str, limit: int) -> list[ConversationMessage]:
-        entry = self._state.entry(conversation_id)
-        if entry is None:
-            return []
-        if entry.identity is not None and not self._state.is_cached(conversation_id):
-            messages = read_last(self._state.file(conversation_id), limit)
-            if messages is not None:
-                return messages
-        chat = self._state.chat(conversation_id)
-        return chat.last(limit) if chat else []
+        return self._state.last(conversation_id, limit)
+
+    def search(self, words: Words, limit: int) -> list[SearchHit]:
+        self._state.refresh()
+        return self._search.search(self._state, words, limit)
+
+    def find_message(
+        self, message_id: int, *, dialog_id: int | None, sent_at: datetime | None
+    ) -> SearchHit | None:
+        self._state.refresh()
+        return find_message(self._state, message_id, dialog_id=dialog_id, sent_at=sent_at)
 
     def create(self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None) -> str:
         state = self._state
@@ -118,6 +162,37 @@ class UserFolder:
         state.write_index()
         return metadata.conversation_id
 
+    def fork(
+        self, conversation_id: str, fork: ConversationMetadata, *, up_to_message_id: int | None
+    ) -> bool:
+        state = self._state
+        made = state.chat(fork.conversation_id)
+        if made is None or made.metadata.forked_from != conversation_id:
+            copied = self._copy(conversation_id, fork, up_to_message_id)
+            if copied is None:
+                return False
+            taken = (state.file(fork.conversation_id), self._trash.file(fork.conversation_id))
+            if any(path.exists() for path in taken):
+                raise FileExistsError(f"{fork.conversation_id} exists")
+            made = copied
+        self._add_active(made)  # once more where it is there: the call before may have failed
+        state.write_index()
+        return True
+
+    def _copy(
+        self, conversation_id: str, fork: ConversationMetadata, up_to_message_id: int | None
+    ) -> ChatFile | None:
+        chat = self._state.chat(conversation_id)
+        if chat is None:
+            return None
+        origin = chat.to_conversation()
+        messages = up_to(origin.messages, up_to_message_id)
+        if messages is None:
+            return None
+        metadata = copy.deepcopy(fork)
+        metadata.forked_from = conversation_id
+        return ChatFile.from_conversation(replace(origin, metadata=metadata, messages=messages))
+
     def save(self, conversation: Conversation) -> bool:
         conversation_id = conversation.metadata.conversation_id
         new = ChatFile.from_conversation(copy.deepcopy(conversation))
@@ -125,7 +200,7 @@ class UserFolder:
         if stored is None:
             if conversation.revision is not None or not is_valid_id(conversation_id):
                 return False
-            taken = (self._state.file(conversation_id), self._in_trash(conversation_id))
+            taken = (self._state.file(conversation_id), self._trash.file(conversation_id))
             if any(path.exists() for path in taken):
                 return False
             make_folder(self._state.path)
@@ -175,8 +250,8 @@ class UserFolder:
             return False
         # A message that is there already is written once more all the same: the call before may
         # have failed between the rename and the sync, and only a new file makes it durable.
-        _add(chat, message, updated_at, first_name)
-        self._commit(chat, in_trash=in_trash)
+        chat.add(message, updated_at, first_name)
+        self._change(chat, in_trash=in_trash)
         return True
 
     def append_to_active(
@@ -194,13 +269,59 @@ class UserFolder:
             state.index.username = fallback.username or state.index.username
             chat = ChatFile(copy.deepcopy(fallback))
         message.search_type = chat.metadata.mode
-        _add(chat, message, updated_at, first_name)
+        chat.add(message, updated_at, first_name)
         if chat.metadata.conversation_id in state.entries:
-            self._commit(chat)
+            state.change(chat)
         else:
             self._add_active(chat)
             state.write_index()
         return state.hand_out(chat.metadata)
+
+    def append_in_memory(
+        self,
+        conversation_id: str,
+        message: ConversationMessage,
+        *,
+        updated_at: str,
+        first_name: str | None,
+    ) -> tuple[Added, bool] | None:
+        """Do what `append` does, where it takes no look at a file; it is not durable by that."""
+        chat = self._state.at_hand(conversation_id)
+        if chat is None:
+            return None
+        return self._add_in_memory(chat, message, updated_at, first_name), True
+
+    def append_to_active_in_memory(
+        self, message: ConversationMessage, *, updated_at: str, first_name: str | None
+    ) -> tuple[Added, ConversationMetadata] | None:
+        """Do what `append_to_active` does, in the same way."""
+        active = self._state.index.last_active_conversation_id
+        chat = self._state.at_hand(active) if active is not None else None
+        if chat is None:
+            return None
+        message.search_type = chat.metadata.mode
+        added = self._add_in_memory(chat, message, updated_at, first_name)
+        return added, self._state.hand_out(chat.metadata)
+
+    def _add_in_memory(
+        self,
+        chat: ChatFile,
+        message: ConversationMessage,
+        updated_at: str,
+        first_name: str | None,
+    ) -> Added:
+        line = chat.add(message, updated_at, first_name)
+        self._state.change(chat)
+        return Added(chat.metadata.conversation_id, line, updated_at, first_name)
+
+    def add_again(self, added: Added) -> None:
+        """Add what was recorded, if it is not there; a chat that is gone takes nothing."""
+        chat, in_trash = self._find(added.conversation_id, include_deleted=True)
+        if chat is None:
+            logger.warning("a chat in %s is gone, and so is what was added", self._state.path)
+            return
+        chat.add_line(added.line, added.updated_at, added.first_name)
+        self._change(chat, in_trash=in_trash)
 
     def _active_chat(self) -> ChatFile | None:
         """Give the active chat; one whose file is gone is not the active one any more."""
@@ -223,8 +344,20 @@ class UserFolder:
         chat, in_trash = self._find(conversation_id, include_deleted=include_deleted)
         if chat is None or not (chat.replace(old, new) or chat.contains(new)):
             return False
-        self._commit(chat, in_trash=in_trash)
+        self._change(chat, in_trash=in_trash)
         return True
+
+    def remove_last_exchange(self, conversation_id: str) -> list[ConversationMessage]:
+        chat = self._state.chat(conversation_id)
+        if chat is None:
+            return []
+        conversation = chat.to_conversation()
+        kept, removed = without_last_exchange(conversation.messages)
+        if removed:
+            rest = ChatFile.from_conversation(replace(conversation, messages=kept))
+            rest.damaged = chat.damaged
+            self._commit(rest)
+        return removed
 
     def rename(self, conversation_id: str, name: str, source: NameSource) -> bool:
         chat = self._state.chat(conversation_id)
@@ -264,8 +397,8 @@ class UserFolder:
         chat = state.chat(conversation_id)
         if chat is None:
             return False
-        source, target = state.file(conversation_id), self._in_trash(conversation_id)
-        make_folder(self._trash)
+        source, target = state.file(conversation_id), self._trash.file(conversation_id)
+        make_folder(self._trash.path)
         if target.exists():
             state.put_aside(target)
         chat.metadata.is_active = conversation_id == state.index.last_active_conversation_id
@@ -279,12 +412,12 @@ class UserFolder:
         return True
 
     def restore(self, conversation_id: str, *, activate: bool) -> bool:
-        state, source = self._state, self._in_trash(conversation_id)
+        state, source = self._state, self._trash.file(conversation_id)
         if not is_valid_id(conversation_id) or not source.is_file():
             return False
         if state.file(conversation_id).exists():
             return False  # a living chat is never overwritten
-        chat = state.parse(conversation_id, source.read_bytes())
+        chat = self._trash.chat(conversation_id)
         if chat is None:
             return False
         if not chat.damaged:  # else the file is the only copy of what could not be read
@@ -301,18 +434,10 @@ class UserFolder:
         return True
 
     def read_trash(self) -> list[ConversationMetadata]:
-        return [metadata for _, metadata in self._trashed()]
+        return list(self._trash.chats())
 
     def purge(self, *, deleted_before: str | None) -> int:
-        limit = None if deleted_before is None else parse_time(deleted_before)
-        removed = 0
-        for path, metadata in list(self._trashed()):
-            if limit is None or parse_time(metadata.deleted_at) < limit:
-                path.unlink(missing_ok=True)
-                removed += 1
-        if removed:
-            sync_folder(self._trash)
-        return removed
+        return self._trash.purge(deleted_before=deleted_before)
 
     def keep_file(self, name: str, data: bytes) -> str:
         if not is_valid_file_name(name):
@@ -347,7 +472,7 @@ class UserFolder:
     def measure(self) -> Footprint:
         self._state.refresh()
         living = [entry.metadata.message_count for entry in self._state.entries.values()]
-        deleted = [metadata.message_count for _, metadata in self._trashed()]
+        deleted = [metadata.message_count for metadata in self._trash.chats()]
         return Footprint(
             chats=len(living),
             deleted_chats=len(deleted),
@@ -366,9 +491,6 @@ class UserFolder:
         self._state = FolderState(self._state.path, self._state.user_id)  # no text stays in memory
         return footprint
 
-    def _in_trash(self, conversation_id: str) -> Path:
-        return self._trash / f"{conversation_id}.json"
-
     def _find(
         self, conversation_id: str, *, include_deleted: bool
     ) -> tuple[ChatFile | None, bool]:
@@ -376,11 +498,7 @@ class UserFolder:
         chat = self._state.chat(conversation_id)
         if chat is not None or not include_deleted or not is_valid_id(conversation_id):
             return chat, False
-        try:
-            data = self._in_trash(conversation_id).read_bytes()
-        except FileNotFoundError:
-            return None, False
-        return self._state.parse(conversation_id, data), True
+        return self._trash.chat(conversation_id), True
 
     def _is_stored(self, chat: ChatFile) -> bool:
         """Tell whether this very chat is there already.
@@ -393,7 +511,7 @@ class UserFolder:
         stored, _ = self._find(conversation_id, include_deleted=True)
         if stored is not None and stored.body == chat.body:
             return True
-        paths = (self._state.file(conversation_id), self._in_trash(conversation_id))
+        paths = (self._state.file(conversation_id), self._trash.file(conversation_id))
         if any(path.exists() for path in paths):
             raise FileExistsError(f"{conversation_id} exists")
         return False
@@ -401,7 +519,7 @@ class UserFolder:
     def _path_of(self, metadata: ConversationMetadata) -> Path:
         if metadata.deleted_at is None:
             return self._state.file(metadata.conversation_id)
-        return self._in_trash(metadata.conversation_id)
+        return self._trash.file(metadata.conversation_id)
 
     def _write_new(self, chat: ChatFile) -> None:
         """Write a chat, in the trash where it is a deleted one; the index follows."""
@@ -409,19 +527,24 @@ class UserFolder:
             make_folder(self._state.path)
             self._state.write_chat(chat)
         else:
-            make_folder(self._trash)
-            self._commit(chat, in_trash=True)
+            make_folder(self._trash.path)
+            self._write_to_trash(chat)
 
-    def _commit(self, chat: ChatFile, *, in_trash: bool = False) -> None:
-        if not in_trash:
-            self._state.write_chat(chat)
-            self._state.write_index()
-            return
-        path = self._in_trash(chat.metadata.conversation_id)
+    def _change(self, chat: ChatFile, *, in_trash: bool) -> None:
+        """Change a chat: a living one until `flush` in memory alone, for others may join in."""
+        if in_trash:
+            self._write_to_trash(chat)
+        else:
+            self._state.change(chat)
+
+    def _commit(self, chat: ChatFile) -> None:
+        self._state.write_chat(chat)
+        self._state.write_index()
+
+    def _write_to_trash(self, chat: ChatFile) -> None:
         if chat.damaged:
-            self._state.put_aside(path)
-        replace_file(path, chat.encode())
-        sync_folder(self._trash)
+            self._state.put_aside(self._trash.file(chat.metadata.conversation_id))
+        self._trash.write(chat)
 
     def _add_active(self, chat: ChatFile) -> None:
         """Store a new chat durably; the pointer follows with the index."""
@@ -442,44 +565,3 @@ class UserFolder:
             replace_file(path, chat.encode())
         except OSError as error:
             logger.warning("cannot note the time of deletion in %s: %s", path, error)
-
-    def _trashed(self) -> Iterator[tuple[Path, ConversationMetadata]]:
-        try:
-            found = list(find_chats(self._trash))
-        except FileNotFoundError:
-            return
-        for conversation_id, _ in found:
-            path = self._in_trash(conversation_id)
-            try:
-                metadata = self._deleted(path)
-            except OSError as error:  # one chat that cannot be read must not hide the others
-                logger.error("%s cannot be read: %s", path, error)  # noqa: TRY400
-                continue
-            if metadata is not None:
-                yield path, metadata
-
-    def _deleted(self, path: Path) -> ConversationMetadata | None:
-        metadata = read_metadata(path, user_id=self._state.user_id, conversation_id=path.stem)
-        if metadata is None or not metadata.name:
-            chat = self._state.parse(path.stem, path.read_bytes())
-            metadata = chat.metadata if chat else None
-        if metadata is not None:
-            metadata.deleted_at = metadata.deleted_at or _time_of(path)
-        return metadata
-
-
-def _time_of(path: Path) -> str:
-    """When a file was last renamed or written; for a chat whose time of deletion is not noted."""
-    return datetime.fromtimestamp(path.stat().st_ctime, UTC).isoformat()
-
-
-def _add(
-    chat: ChatFile, message: ConversationMessage, updated_at: str, first_name: str | None
-) -> None:
-    """Add a message in memory, and what follows from it in the metadata."""
-    metadata = chat.metadata
-    if chat.append(message):
-        metadata.updated_at = max(metadata.updated_at, updated_at, key=parse_time)
-    is_first = message.type == "user_question" and metadata.name_source == "default"
-    if is_first and first_name is not None:
-        metadata.name, metadata.name_source = first_name, "question"

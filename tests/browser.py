@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 _ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -24,7 +24,7 @@ _ARGUMENTS = [
     "--no-first-run",
 ]
 
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this system")
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this system")
 
 
 @asynccontextmanager

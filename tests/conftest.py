@@ -13,6 +13,7 @@ from aiogram.types import User
 from bot import create_router
 from bot.answerers.echo import EchoAnswerer
 from conversations import ConversationManager, JsonStorage
+from tests.file_format import assert_format
 from tests.postgres_server import database_url, own_server, started_server
 from tests.telegram import BOT_USER, Client, FakeTelegram, MakeClient
 
@@ -29,6 +30,7 @@ async def manager(folder: Path) -> AsyncIterator[ConversationManager]:
     storage = JsonStorage(folder)
     yield ConversationManager(storage, raise_errors=True)
     await storage.close()
+    assert_format(folder)
 
 
 @pytest.fixture

@@ -83,6 +83,10 @@ class Person:
         """Telegram's own stop on a growing answer."""
         await self._post("stop", {"draft_id": draft["draft_id"]})
 
+    async def type(self, query: str, offset: str = "") -> Message:
+        """Types behind the bot's name in some dialog; the bot's answer, as it gave it."""
+        return await self._post("inline", {"query": query, "offset": offset})
+
     # What a person does and then sees.
 
     async def ask(self, text: str, containing: str = "", *, within: float = 10.0) -> Message:

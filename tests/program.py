@@ -65,7 +65,8 @@ class Program:
             assert code == 0, self.log
 
     async def _spawn(self) -> Process:
-        ours = {"BOT_TOKEN": "", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+        ours = {"BOT_TOKEN": "", "DATABASE_URL": ""}
+        ours |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot", cwd=self._folder, stdout=PIPE, stderr=PIPE,
             env={**os.environ, **ours, **self._settings},

@@ -16,6 +16,7 @@ from aiogram.client.session.base import BaseSession
 from aiogram.exceptions import TelegramBadRequest, TelegramNotFound
 from aiogram.methods import (
     AnswerCallbackQuery,
+    AnswerInlineQuery,
     DeleteMessage,
     DeleteMyCommands,
     EditMessageText,
@@ -139,6 +140,7 @@ class FakeTelegram(BaseSession):
                 AnswerCallbackQuery()
                 | DeleteMyCommands()
                 | SetMyCommands()
+                | AnswerInlineQuery()
                 | SendChatAction()
                 | SendMessageDraft()
                 | SetMessageReaction()
@@ -184,6 +186,9 @@ class FakeTelegram(BaseSession):
         if method.message_thread_id is not None:
             message |= {"message_thread_id": method.message_thread_id, "is_topic_message": True}
         self.messages[chat_id, message_id] = message
+        reply = method.reply_parameters
+        if reply is not None and (replied := self.messages.get((chat_id, reply.message_id or 0))):
+            message = message | {"reply_to_message": replied}
         return Message.model_validate(message, context={"bot": bot})
 
     def _edit(self, bot: Bot, method: EditMessageText) -> Message:
@@ -354,6 +359,12 @@ class Client:
             "mime_type": more.pop("mime_type", "application/octet-stream"),
         }
         return await self.feed(message=self.message(None, document=document, **more))
+
+    async def type(self, query: str, offset: str = "") -> list[AnswerInlineQuery]:
+        """Type an inline query; give all answers to inline queries so far."""
+        typed = {"id": str(next(self._updates)), "from": self.user, "query": query}
+        await self.feed(inline_query=typed | {"offset": offset})
+        return self.telegram.of(AnswerInlineQuery)
 
     async def reply(self, text: str | None, to: Message, **content: Any) -> Any:
         replied = self.telegram.messages[self.chat_id, to.message_id]

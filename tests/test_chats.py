@@ -28,7 +28,12 @@ async def test_the_first_question_starts_a_chat_named_after_it(
     await client.ask("What is the capital of France and why?")
     await client.send("/chats")
     assert client.text == "💬 1 chat\nThe open chat has a ✅. Tap one to open it."
-    assert client.labels == ["✅ What is the capital of... · 2", "➕ New chat", "⚙️ Settings"]
+    assert client.labels == [
+        "✅ What is the capital of... · 2",
+        "➕ New chat",
+        "🔎 Search",
+        "⚙️ Settings",
+    ]
     [chat] = await manager.list_conversations(1001)
     assert chat.name == "What is the capital of..."
     assert chat.username == "person1001"
@@ -97,7 +102,14 @@ async def test_thirty_chats_have_four_pages(client: Client, manager: Conversatio
     await client.send("/chats")
     assert client.text.startswith("💬 30 chats")
     assert client.labels[:2] == ["✅ Chat 30 · 0", "Chat 29 · 0"]
-    assert client.labels[8:] == ["1/4", "›", "➕ New chat", "🧹 Delete all (30)", "⚙️ Settings"]
+    assert client.labels[8:] == [
+        "1/4",
+        "›",
+        "➕ New chat",
+        "🔎 Search",
+        "🧹 Delete all (30)",
+        "⚙️ Settings",
+    ]
     await client.press("›")
     assert client.labels[0] == "Chat 22 · 0"
     assert client.labels[8:11] == ["‹", "2/4", "›"]
@@ -106,7 +118,7 @@ async def test_thirty_chats_have_four_pages(client: Client, manager: Conversatio
     await client.press("›")
     await client.press("›")
     assert client.labels == ["Chat 6 · 0", "Chat 5 · 0", "Chat 4 · 0", "Chat 3 · 0", "Chat 2 · 0",
-                             "Chat 1 · 0", "‹", "4/4", "➕ New chat",
+                             "Chat 1 · 0", "‹", "4/4", "➕ New chat", "🔎 Search",
                              "🧹 Delete all (30)", "⚙️ Settings"]  # fmt: skip
     await client.press("Chat 3")
     await client.press("‹ Chats")
@@ -198,7 +210,7 @@ async def test_a_menu_that_cannot_be_edited_gets_a_fresh_one_below(
     # date 0 is how Telegram sends a message that is too old to be sent whole
     old = {"message_id": 5, "date": date, "chat": {"id": 1001, "type": "private"}}
     await client.press_data(MenuButton(action=MenuAction.CHATS).pack(), old)
-    assert client.labels == ["✅ Chat 1 · 0", "➕ New chat", "⚙️ Settings"]
+    assert client.labels == ["✅ Chat 1 · 0", "➕ New chat", "🔎 Search", "⚙️ Settings"]
     assert len(telegram.of(AnswerCallbackQuery)) == 1
 
 
@@ -210,7 +222,13 @@ async def test_a_deleted_chats_button_is_answered(
     await manager.delete_conversation(1001, first)
     await client.press("Chat 1")
     assert client.toasts == ["That chat is deleted."]
-    assert client.labels == ["✅ Chat 2 · 0", "➕ New chat", "🗑 Deleted (1)", "⚙️ Settings"]
+    assert client.labels == [
+        "✅ Chat 2 · 0",
+        "➕ New chat",
+        "🔎 Search",
+        "🗑 Deleted (1)",
+        "⚙️ Settings",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -253,7 +271,7 @@ async def test_a_button_of_another_version_is_answered_and_refreshed(
     await client.send("/help")
     await client.press_data(data)
     assert client.toasts == ["This menu is outdated, here is a fresh one."]
-    assert client.labels == ["✅ Chat 1 · 0", "➕ New chat", "⚙️ Settings"]
+    assert client.labels == ["✅ Chat 1 · 0", "➕ New chat", "🔎 Search", "⚙️ Settings"]
 
 
 async def test_names_are_shown_inert(client: Client, manager: ConversationManager) -> None:
@@ -284,7 +302,12 @@ async def test_russian_people_read_russian(make_client: MakeClient) -> None:
     await anna.ask("Проанализируй интервью с клиентом из отеля")
     await anna.send("/chats")
     assert anna.text == "💬 1 чат\nОткрытый чат отмечен ✅. Нажмите на чат, чтобы открыть его."
-    assert anna.labels == ["✅ Проанализируй интервью с... · 2", "➕ Новый чат", "⚙️ Настройки"]
+    assert anna.labels == [
+        "✅ Проанализируй интервью с... · 2",
+        "➕ Новый чат",
+        "🔎 Поиск",
+        "⚙️ Настройки",
+    ]
     await anna.press("Проанализируй")
     assert "2 сообщения" in anna.text
 

@@ -59,6 +59,9 @@ def test_dotenv_is_read_and_the_environment_wins(
         ("PLAYGROUND_PORT", "70000", "PLAYGROUND_PORT takes a port number, 0-65535;"
          " 0 takes any free one"),
         ("TELEGRAM_API_URL", "ftp://x", "TELEGRAM_API_URL takes the http(s) address"),
+        ("DATABASE_URL", "mysql://u:canary@h/d", "DATABASE_URL takes postgresql://user:password@"),
+        ("DATABASE_URL", "postgresql://[h/d", "DATABASE_URL takes postgresql://user:password@"),
+        ("DATABASE_URL", "postgresql://h:port/d", "DATABASE_URL takes postgresql://"),
         ("ALLOWED_USER_IDS", "12, anna", "ALLOWED_USER_IDS takes numbers of Telegram users"),
         ("LIMIT_CHATS", "-1", "LIMIT_CHATS takes how many chats a person may have; 0: any"),
         ("LIMIT_BYTES", "5 MB", "LIMIT_BYTES takes how many bytes"),
@@ -108,6 +111,14 @@ def test_the_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOT_TOKEN", TOKEN)
     settings = load_settings()
     assert "secret-secret" not in repr(settings) + str(settings)
+
+
+def test_a_database_s_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://bot:can%2Dary-1@host/db?password=canary-2"
+    monkeypatch.setenv("DATABASE_URL", url)
+    settings = load_settings()
+    assert "canary" not in repr(settings) + str(settings)
+    assert {url, "can%2Dary-1", "can-ary-1", "canary-2"} <= set(settings.secrets)
 
 
 def test_the_example_file_names_every_setting() -> None:

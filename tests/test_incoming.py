@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import TelegramNetworkError
-from aiogram.methods import SendMessage
+from aiogram.methods import AnswerInlineQuery, SendMessage
 from aiogram.types import Message
 
 from bot import Turn
 from bot.inbox import Inbox
 from bot.incoming import Incoming, Receipt
+from bot.turns import Turn as OrderedTurn
 from conversations import ConversationMessage
 from tests.polled import Polled, polled
 from tests.telegram import Client, FakeTelegram, QueueingTelegram
@@ -91,6 +92,17 @@ async def test_what_cannot_be_read_hinders_nothing(
             assert questions == ["first", "last"]
     assert caplog.text.count("cannot be decoded") == 1
     assert "secret" not in caplog.text
+
+
+async def test_what_is_typed_behind_the_bots_name_is_not_written_down(
+    folder: Path, client: Client
+) -> None:
+    typed = {"id": "1", "from": client.user, "query": "typed", "offset": ""}
+    telegram, model = QueueingTelegram([client.update(inline_query=typed)]), Model()
+    async with polled(folder, telegram, model):
+        await telegram.wait_for(lambda: bool(telegram.of(AnswerInlineQuery)))
+    written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert b"typed" not in written
 
 
 async def test_what_waits_at_a_stop_is_answered_after_it(folder: Path, client: Client) -> None:
@@ -304,3 +316,35 @@ async def test_while_the_disk_is_full_an_update_is_confirmed_when_it_is_handled(
     await desk.feed(says(client, "later"))
     await desk.incoming.confirm()
     assert desk.inbox.is_empty
+
+
+async def test_a_turn_goes_to_the_lowest_number_that_waits() -> None:
+    turn, done, first = OrderedTurn(), [], asyncio.Event()
+
+    async def take(number: int) -> None:
+        async with turn.of(number):
+            done.append(number)
+            if number == 5:
+                await first.wait()
+
+    tasks = [asyncio.create_task(take(number)) for number in (5, 9, 7, 8, 7)]
+    await asyncio.sleep(0)
+    tasks[3].cancel()
+    first.set()
+    await asyncio.wait(tasks)
+    assert done == [5, 7, 7, 9]
+
+
+async def test_who_is_cancelled_with_the_turn_at_hand_passes_it_on() -> None:
+    turn, done = OrderedTurn(), []
+
+    async def take(number: int) -> None:
+        async with turn.of(number):
+            done.append(number)
+
+    async with turn.of(1):
+        tasks = [asyncio.create_task(take(number)) for number in (2, 3)]
+        await asyncio.sleep(0)
+    tasks[0].cancel()  # it was woken, and has not run yet
+    await asyncio.wait(tasks)
+    assert done == [3]

@@ -52,12 +52,30 @@ def test_what_was_written_is_read(items: list[Any], head: dict[str, Any]) -> Non
 
 
 def test_items_are_found_whole_and_appended() -> None:
-    body = json_lines.append_item(b"", b'{"a": 1}')
-    body = json_lines.append_item(body, b'{"a": 12}')
-    assert json_lines.contains_item(body, b'{"a": 1}')
-    assert json_lines.contains_item(body, b'{"a": 12}')
-    assert not json_lines.contains_item(body, b'{"a": 2}')
-    assert not json_lines.contains_item(b"", b'{"a": 1}')
+    body = bytearray()
+    assert json_lines.find_last_item(body, b'{"a": 1}') == -1
+    for line in (b'{"a": 1}', b'{"a": 12}', b'{"a": 1}', b'{"b": {"a": 1}}'):
+        json_lines.append_item(body, line)
+    assert json_lines.find_last_item(body, b'{"a": 1}') == 21
+    assert json_lines.find_last_item(body, b'{"a": 12}') == 10
+    assert json_lines.find_last_item(body, b'{"a": 2}') == -1
+
+
+def test_the_last_items_are_cut_off_the_end() -> None:
+    lines = [b'{"a": %d}' % number for number in range(5)]
+    body = json_lines.join_items(lines)
+    for limit in range(7):
+        assert json_lines.last_items(body, limit) == lines[max(5 - limit, 0) :]
+    assert json_lines.last_items(b"", 3) == []
+
+
+@given(values)
+def test_an_item_is_encoded_as_the_standard_library_does(item: Any) -> None:
+    line = json_lines.encode_item(item)
+    try:
+        assert line == json.dumps(item, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        assert line == json.dumps(item).encode()
 
 
 def test_a_lone_surrogate_is_escaped_and_comes_back() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -148,6 +150,47 @@ async def test_the_trash_forgets_after_its_time(tmp_path: Path) -> None:
         await manager.delete_conversation(USER, kept)
         assert await manager.empty_trash(USER) == 1
         assert await manager.list_deleted(USER) == []
+
+
+async def test_what_cannot_be_read_is_not_called_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as storage:
+        clock = Clock()
+        manager = ConversationManager(storage, raise_errors=True, clock=clock)
+        chats = [await manager.create_conversation(USER, "anna", name) for name in "ab"]
+        for chat in chats:
+            await manager.delete_conversation(USER, chat)
+        read = Path.open
+
+        def refuse(path: Path, *args: Any, **options: Any) -> Any:
+            if path.stem == chats[0]:
+                raise OSError(errno.EMFILE, "Too many open files", str(path))
+            return read(path, *args, **options)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "open", refuse)
+            with pytest.raises(StorageError, match="Too many open files"):
+                await manager.empty_trash(USER)
+        assert [chat.name for chat in await manager.list_deleted(USER)] == ["a"]
+        assert await manager.empty_trash(USER) == 1
+
+
+async def test_a_purge_that_fails_hides_no_trash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as storage:
+        clock = Clock()
+        manager = ConversationManager(storage, raise_errors=True, clock=clock)
+        early, late = [await manager.create_conversation(USER, "anna", n) for n in ("early", "b")]
+        await manager.delete_conversation(USER, early)
+        clock.now += timedelta(days=31)
+        await manager.delete_conversation(USER, late)
+        with monkeypatch.context() as broken:
+            broken.setattr(storage, "purge", AsyncMock(side_effect=StorageError("read-only")))
+            assert [chat.name for chat in await manager.list_deleted(USER)] == ["b"]
+        assert [chat.name for chat in await manager.list_deleted(USER)] == ["b"]
+        assert await manager.empty_trash(USER) == 1
 
 
 async def test_a_clock_that_is_set_back_changes_no_order(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ async def test_get_me_knows_the_id_of_the_token(call: Call, playground: Playgrou
             **BOT,
             "can_join_groups": False,
             "can_read_all_group_messages": False,
-            "supports_inline_queries": False,
+            "supports_inline_queries": True,
             "can_connect_to_business": False,
             "has_main_web_app": False,
             "has_topics_enabled": False,

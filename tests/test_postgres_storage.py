@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from conversations import (
     PostgresStorage,
     StorageClosedError,
     StorageError,
+    Words,
     postgres_schema,
+    postgres_search,
 )
 from conversations.postgres_pool import Database
 from conversations.postgres_rows import from_column, to_column
@@ -193,6 +196,66 @@ async def test_a_file_is_kept_as_bytes_and_replaced(workers: Workers) -> None:
         operator = await workers.connect()
         assert await operator.fetchval("select data from files where user_id = $1", USER) == data
     assert (await storage.read_index(USER)).conversations == []
+
+
+async def test_a_search_takes_the_chats_in_groups(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_search, "_AT_ONCE", 5)
+    storage = workers.start()
+    for minute, count in enumerate((0, 2, 3, 9, 0, 1)):
+        chat = new_chat(f"c{minute}", minute=minute, name=f"Chat {minute}")
+        await storage.create(chat)
+        for number in range(count):
+            message = (answer if number % 2 else question)(f"100%_\\ {minute}", number + 1)
+            await storage.append(USER, f"c{minute}", message, updated_at=chat.updated_at)
+    expected = ["c5 1", *(f"c3 {n}" for n in (9, 7, 5, 3, 1)), "c2 3", "c2 1", "c1 1"]
+    expected += [*(f"c3 {n}" for n in (8, 6, 4, 2)), "c2 2", "c1 2"]
+    for limit in range(1, 16):
+        hits = await storage.search(USER, Words.of("100%_\\"), limit)
+        found = [f"{h.chat.conversation_id} {h.message.message_id}" for h in hits if h.message]
+        assert found == expected[:limit]
+    assert await storage.search(USER, Words.of("100_"), 15) == []
+    assert await storage.search(USER, Words.of("100%%"), 15) == []
+
+
+async def test_what_an_older_program_stored_is_found(workers: Workers) -> None:
+    storage = workers.start()
+    await storage.create(new_chat("a"))
+    long = replace(answer("Ёлка № 7", 5), pieces=(6, 7))
+    for message in (question("О ёлке", 4), long, question("other", 8)):
+        assert await storage.append(USER, "a", message, updated_at=LATER)
+    operator = await workers.connect()
+    await operator.execute(
+        "update messages set folded = null, is_question = null, message_id = null, pieces = null"
+    )
+    hits = await storage.search(USER, Words.of("елк"), 9)
+    assert [hit.message.message_id for hit in hits if hit.message] == [4, 5]
+    assert len(await storage.search(USER, Words.of("елк"), 1)) == 1
+    found = [await storage.find_message(USER, number) for number in (4, 7, 9)]
+    assert [hit and hit.message and hit.message.message_id for hit in found] == [4, 5, None]
+    assert await storage.fork(USER, "a", new_chat("b"), up_to_message_id=7) is True
+    assert texts(await storage.remove_last_exchange(USER, "b")) == ["О ёлке", "Ёлка № 7"]
+
+
+async def test_two_workers_make_one_fork(workers: Workers) -> None:
+    storages = [workers.start(), workers.start()]
+    await storages[0].create(new_chat("a"))
+    await append(storages[0], "a", "one")
+    fork = new_chat("b", minute=1)
+    made = await asyncio.gather(*(s.fork(USER, "a", fork) for s in storages))
+    assert made == [True, True]
+    assert await texts_in(storages[1], "b") == ["one"]
+
+
+async def test_two_workers_remove_two_exchanges(workers: Workers) -> None:
+    storages = [workers.start(), workers.start()]
+    await storages[0].create(new_chat("a"))
+    for number in (1, 2, 3):
+        await append(storages[0], "a", f"{number}", number)
+    removed = await asyncio.gather(*(s.remove_last_exchange(USER, "a") for s in storages))
+    assert sorted(map(texts, removed)) == [["2"], ["3"]]
+    assert await texts_in(storages[1], "a") == ["1"]
 
 
 async def test_an_operator_finds_texts_by_sql(workers: Workers) -> None:

@@ -47,6 +47,13 @@ def test_the_manager_works_as_printed(tmp_path: Path) -> None:
     assert "'name': 'Отель'" in lines[2]
 
 
+def test_the_russian_one_prints_the_same() -> None:
+    russian = (ROOT / "README.ru.md").read_text(encoding="utf-8")
+    printed = re.findall(r"^```python\n(.*?)^```$", russian, re.DOTALL | re.MULTILINE)
+    assert printed == blocks("python")[:2]
+    assert [command for command in COMMANDS if f"`/{command}" not in russian] == []
+
+
 def test_the_file_is_of_the_form_that_is_written() -> None:
     [chat] = blocks("json")
     parts = split(chat.encode(), "messages")

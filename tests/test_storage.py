@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,13 +20,16 @@ from conversations import (
     StorageClosedError,
     StorageError,
     UserIndex,
+    Words,
 )
+from tests.file_format import assert_format
 from tests.postgres_server import opened_postgres
 from tests.storages import USER, answer, new_chat, opened, question, texts, tree
 
 Opened = AbstractAsyncContextManager[ConversationStorage]
 STORAGES: dict[str, Callable[[pytest.FixtureRequest, Path], Opened]] = {
     "json": lambda _, path: opened(path),
+    "journal": lambda _, path: opened(path, journal=True),
     "postgres": lambda request, _: opened_postgres(request.getfixturevalue("database_url")),
 }
 BAD_IDS = ["../user_2/x", "..", "/etc/passwd", "index", "INDEX", "", "\x00", "a\n", "²", "x" * 300]
@@ -36,6 +42,7 @@ async def storage(
 ) -> AsyncIterator[ConversationStorage]:
     async with STORAGES[request.param](request, tmp_path / "chats") as storage:
         yield storage
+    assert_format(tmp_path / "chats")
 
 
 async def delete(
@@ -511,6 +518,324 @@ class TestAdd:
         assert [chat.conversation_id for chat in await storage.read_trash(USER)] == ["b"]
 
 
+class TestSearch:
+    async def fill(self, storage: ConversationStorage) -> None:
+        """Two chats with everything in both, the older one named, and one in the trash."""
+        await storage.create(new_chat("old", minute=1, name="Отели Рима"))
+        await storage.create(new_chat("late", minute=2, name="Dinner"))
+        for minute, chat in enumerate(("old", "late")):
+            for number, message in enumerate(
+                (
+                    question("Где недорогой ОТЕЛЬ?", 1),
+                    answer("**Отель** у вокзала, с Ёлкой", 2),
+                    question("Hotel №5, really?", 3),
+                    answer("Отель и ёлка, отель", 4),
+                )
+            ):
+                time = f"2026-05-02T00:{minute:02}:{number:02}+00:00"
+                assert await storage.append(USER, chat, message, updated_at=time)
+        await storage.create(new_chat("gone", minute=3, name="Отель в корзине"))
+        assert await storage.append(USER, "gone", question("отель", 9), updated_at=LATER)
+        assert await delete(storage, "gone")
+
+    async def found(
+        self, storage: ConversationStorage, query: str, limit: int = 50
+    ) -> list[tuple[str, int | None]]:
+        hits = await storage.search(USER, Words.of(query), limit)
+        return [
+            (hit.chat.conversation_id, hit.message.message_id if hit.message else None)
+            for hit in hits
+        ]
+
+    async def test_names_then_questions_then_answers_the_latest_first(
+        self, storage: ConversationStorage
+    ) -> None:
+        await self.fill(storage)
+        expected = [
+            ("old", None),
+            ("late", 1),
+            ("old", 1),
+            ("late", 4),
+            ("late", 2),
+            ("old", 4),
+            ("old", 2),
+        ]
+        assert await self.found(storage, "отел") == expected
+        for limit in range(1, 8):
+            assert await self.found(storage, "отел", limit) == expected[:limit]
+
+    @pytest.mark.parametrize(
+        ("query", "numbers"),
+        [
+            ("ЕЛК", [4, 2]),
+            ("ёлкой вокзал", [2]),
+            ("вокзал недорогой", []),  # not in one message
+            ("hotel no5", [3]),
+            ("ｈｏｔｅｌ", [3]),
+            ("тель", []),  # only where a word begins
+            ("user_question", []),  # the form of a file is no text
+            ("timestamp", []),
+            ("2026", []),
+        ],
+    )
+    async def test_words_are_found_in_any_order_and_form(
+        self, storage: ConversationStorage, query: str, numbers: list[int]
+    ) -> None:
+        await self.fill(storage)
+        expected = [(chat, number) for chat in ("late", "old") for number in numbers]
+        assert await self.found(storage, query) == expected
+
+    async def test_a_hit_tells_its_chat_and_its_message(
+        self, storage: ConversationStorage
+    ) -> None:
+        await self.fill(storage)
+        hit, *_ = await storage.search(USER, Words.of("вокзал"), 1)
+        assert hit.message == answer("**Отель** у вокзала, с Ёлкой", 2)
+        assert (hit.chat.name, hit.chat.message_count, hit.chat.is_active) == ("Dinner", 4, True)
+        [listed] = [chat for chat in await index(storage) if chat.conversation_id == "late"]
+        assert hit.chat == listed
+
+    async def test_a_default_name_is_none(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        assert await self.found(storage, "new chat") == []
+        await storage.rename(USER, "a", "New chat", "user")
+        assert await self.found(storage, "new chat") == [("a", None)]
+
+    async def test_nobody_else_is_searched(self, storage: ConversationStorage) -> None:
+        await self.fill(storage)
+        assert await storage.search(2, Words.of("отель"), 50) == []
+
+    async def test_texts_of_any_kind(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        awkward = {
+            1: 'a "quoted" word, \\back\\slash, {"text": "braced"}',
+            2: "one\ntwo\tthree\r\nfour",
+            3: "сло\u0438\u0306ный и е\u0308лка",  # composed of two characters each
+            4: "\u202eшалом שָׁלוֹם עולם",
+            5: "我喜欢北京。東京タワー",
+            6: "𝐛𝐨𝐥𝐝 ﬁne Straße ½ x² ΑΓΆΠΗΣ",
+            7: "C++ and c#, 😀👍🏽, a|b (x+y)*2 [z]$",
+            8: "\ud800 alone\x00nul",
+            9: "x" * 100_000 + " end",
+        }
+        for number, text in awkward.items():
+            await add(storage, "a", text, number)
+        for query, place in {
+            "quoted": 1, "slash": 1, "": None, "braced": 1, "two": 2, "three four": 2, "елка": 3,
+            "слойный": 3, "שלום": None, "עולם": 4, "шалом": 4, "北京": 5, "京": 5, "タワ": 5,
+            "bold": 6, "fine": 6,
+            "strasse": 6, "STRAẞE": 6, "x2": 6, "1⁄2": 6, "αγάπης": 6, "αγαπησ": None, "c++": 7,
+            "c#": 7, "😀": 7, "👍": 7, "(x+y)*2": 7, "[z]$": 7, ".*": None, "alone": 8, "nul": 8,
+            "end xxx": 9, "a|c": None, "\ud800": None,
+        }.items():  # fmt: skip
+            expected = [("a", place)] if place else []
+            assert await self.found(storage, query) == expected, query
+
+    async def test_what_changed_is_found_anew(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        await add(storage, "a", "alpha № 1", 1)
+        assert await self.found(storage, "no") == await self.found(storage, "alpha") == [("a", 1)]
+        old = question("alpha № 1", 1, tokens=5)
+        assert await storage.replace(USER, "a", old, question("beta ½", 1, tokens=5))
+        assert await self.found(storage, "no") == await self.found(storage, "alpha") == []
+        assert await self.found(storage, "1⁄2") == await self.found(storage, "beta") == [("a", 1)]
+
+
+class TestFindMessage:
+    async def chat_of(
+        self, storage: ConversationStorage, message_id: int, **which: Any
+    ) -> str | None:
+        hit = await storage.find_message(USER, message_id, **which)
+        return hit.chat.conversation_id if hit else None
+
+    async def test_by_its_id_or_that_of_a_piece(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        await add(storage, "a", "one", 1)
+        long = replace(answer("two", 20), pieces=(21, 22))
+        await storage.append(USER, "a", long, updated_at=LATER)
+        await storage.create(new_chat("b"))
+        hit = await storage.find_message(USER, 22)
+        assert hit is not None
+        assert (hit.chat.conversation_id, hit.message) == ("a", long)
+        assert [await self.chat_of(storage, n) for n in (1, 20, 21)] == ["a", "a", "a"]
+        assert [await self.chat_of(storage, n) for n in (2, 220, 12, 2026, -1)] == [None] * 5
+        assert await storage.find_message(2, 1) is None
+
+    async def test_behind_many_others(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        for number in range(1, 40):
+            await add(storage, "a", "x" * 1000, number)
+        await storage.create(new_chat("b"))
+        await add(storage, "b", "y" * 40_000, 50)
+        assert [await self.chat_of(storage, n) for n in (1, 39, 50, 51)] == ["a", "a", "b", None]
+
+    async def test_the_active_chat_comes_first_then_the_latest(
+        self, storage: ConversationStorage
+    ) -> None:
+        for minute, chat in enumerate("abc"):
+            await storage.create(new_chat(chat, minute=minute))
+        for minute, chat in enumerate("abc"):
+            time = f"2026-05-02T00:{minute:02}:00+00:00"
+            await storage.append(USER, chat, question(chat, 7), updated_at=time)
+        await storage.activate(USER, "b")
+        assert await self.chat_of(storage, 7) == "b"
+        await delete(storage, "b")
+        await storage.activate(USER, "a")
+        assert await self.chat_of(storage, 7) == "a"
+        await delete(storage, "a")
+        assert await self.chat_of(storage, 7) == "c"
+
+    async def test_another_dialog_has_other_numbers(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        await add(storage, "a", "mine", 7)
+        await storage.create(new_chat("b"))
+        there = replace(question("in a group", 7), dialog_id=-100)
+        await storage.append(USER, "b", there, updated_at=LATER)
+        assert await self.chat_of(storage, 7) == "a"
+        assert await self.chat_of(storage, 7, dialog_id=-100) == "b"
+        assert await self.chat_of(storage, 7, dialog_id=-200) is None
+
+    async def test_another_time_is_another_message(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        await add(storage, "a", "one", 7)  # at noon
+        noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+        for hours, expected in ((0, "a"), (23, "a"), (-23, "a"), (25, None), (-25, None)):
+            sent_at = noon + timedelta(hours=hours)
+            assert await self.chat_of(storage, 7, sent_at=sent_at) == expected
+        timeless = replace(question("two", 8), timestamp="")
+        await storage.append(USER, "a", timeless, updated_at=LATER)
+        assert await self.chat_of(storage, 8, sent_at=noon) == "a"
+
+
+class TestFork:
+    async def fork(
+        self, storage: ConversationStorage, conversation_id: str, up_to: int | None = None
+    ) -> bool:
+        copy = new_chat("copy", minute=30, name="Copy", username="anna")
+        return await storage.fork(USER, conversation_id, copy, up_to_message_id=up_to)
+
+    async def fill(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a", name="Plans"))
+        strange = question("one", 1, tokens=5)
+        strange.extra["mood"] = ["good"]
+        await storage.append(USER, "a", strange, updated_at=LATER)
+        long = replace(answer("two", 2, tokens=7), pieces=(3, 4))
+        await storage.append(USER, "a", long, updated_at=LATER)
+        await add(storage, "a", "three", 5)
+        await storage.create(new_chat("b"))
+
+    async def test_the_whole_chat(self, storage: ConversationStorage) -> None:
+        await self.fill(storage)
+        origin = await storage.load(USER, "a")
+        assert await self.fork(storage, "a") is True
+        assert await active(storage) == "copy"
+        made = await storage.load(USER, "copy")
+        assert origin is not None
+        assert made is not None
+        assert made.messages == origin.messages
+        assert (made.metadata.name, made.metadata.username) == ("Copy", "anna")
+        assert (made.metadata.message_count, made.metadata.total_tokens) == (3, 17)
+        assert made.metadata.forked_from == "a"
+        [listed] = [chat for chat in await index(storage) if chat.conversation_id == "copy"]
+        assert listed == made.metadata
+        assert await storage.load(USER, "a") == origin
+
+    async def test_the_two_go_their_own_ways(self, storage: ConversationStorage) -> None:
+        await self.fill(storage)
+        await self.fork(storage, "a", 5)
+        await add(storage, "copy", "four", 6)
+        await add(storage, "a", "FOUR", 7)
+        assert await read(storage, "copy") == ["one", "two", "three", "four"]
+        assert await read(storage, "a") == ["one", "two", "three", "FOUR"]
+        await delete(storage, "a")
+        assert await read(storage, "copy") == ["one", "two", "three", "four"]
+
+    @pytest.mark.parametrize(
+        ("up_to", "expected"), [(1, ["one"]), (2, ["one", "two"]), (4, ["one", "two"])]
+    )
+    async def test_up_to_a_message(
+        self, storage: ConversationStorage, up_to: int, expected: list[str]
+    ) -> None:
+        await self.fill(storage)
+        assert await self.fork(storage, "a", up_to) is True
+        assert await read(storage, "copy") == expected
+
+    async def test_what_is_not_there_is_not_copied(self, storage: ConversationStorage) -> None:
+        await self.fill(storage)
+        assert await self.fork(storage, "a", 99) is False
+        assert await self.fork(storage, "unknown") is False
+        other = new_chat("copy", user_id=2)
+        assert await storage.fork(2, "a", other) is False
+        await delete(storage, "a")
+        assert await self.fork(storage, "a") is False
+        assert await ids(storage) == {"b"}
+        assert await active(storage) == "b"
+
+    async def test_forking_again_is_forking_once(self, storage: ConversationStorage) -> None:
+        await self.fill(storage)
+        await self.fork(storage, "a", 2)
+        await add(storage, "copy", "more", 8)
+        assert await self.fork(storage, "a", 2) is True
+        assert await read(storage, "copy") == ["one", "two", "more"]
+        assert await ids(storage) == {"a", "b", "copy"}
+
+    async def test_an_id_that_is_taken_is_refused(self, storage: ConversationStorage) -> None:
+        await self.fill(storage)
+        await storage.create(new_chat("copy"))
+        with pytest.raises(StorageError):
+            await self.fork(storage, "a")
+        assert await read(storage, "copy") == []
+        await delete(storage, "copy")
+        with pytest.raises(StorageError):
+            await self.fork(storage, "a")
+        assert await storage.restore(USER, "copy", activate=False)
+
+
+class TestRemoveLastExchange:
+    async def texts(self, storage: ConversationStorage) -> list[str]:
+        return texts(await storage.remove_last_exchange(USER, "a"))
+
+    async def test_one_after_the_other(self, storage: ConversationStorage) -> None:
+        await storage.create(new_chat("a"))
+        for number in (1, 3):
+            await add(storage, "a", f"question {number}", number)
+            late = replace(answer(f"answer {number}", number + 1, tokens=3), reply_to=number)
+            await storage.append(USER, "a", late, updated_at=LATER)
+        await add(storage, "a", "unanswered", 5)
+        assert await self.texts(storage) == ["unanswered"]
+        assert await self.texts(storage) == ["question 3", "answer 3"]
+        assert await read(storage, "a") == ["question 1", "answer 1"]
+        [metadata] = await index(storage)
+        assert (metadata.message_count, metadata.total_tokens) == (2, 8)
+        assert metadata.updated_at == LATER
+        assert await self.texts(storage) == ["question 1", "answer 1"]
+        assert await self.texts(storage) == []
+        assert await read(storage, "a") == []
+
+    async def test_the_answer_to_an_earlier_question_stays(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("a"))
+        await add(storage, "a", "one", 1)
+        await add(storage, "a", "two", 2)
+        for number in (1, 2):
+            late = replace(answer(f"to {number}", 10 + number), reply_to=number)
+            await storage.append(USER, "a", late, updated_at=LATER)
+        assert await self.texts(storage) == ["two", "to 2"]
+        assert await read(storage, "a") == ["one", "to 1"]
+
+    async def test_an_old_answer_belongs_to_the_question_before_it(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("a"))
+        await storage.append(USER, "a", answer("hello", 1), updated_at=LATER)
+        assert await self.texts(storage) == []
+        await add(storage, "a", "one", 2)
+        await storage.append(USER, "a", answer("two", 3), updated_at=LATER)
+        assert await self.texts(storage) == ["one", "two"]
+        assert await read(storage, "a") == ["hello"]
+
+
 async def test_a_deleted_chat_is_loaded_where_that_is_asked_for(
     storage: ConversationStorage,
 ) -> None:
@@ -551,6 +876,8 @@ VERBS: dict[str, tuple[Verb, object]] = {
     "activate": (lambda storage, chat: storage.activate(USER, chat), False),
     "delete": (lambda storage, chat: delete(storage, chat), False),
     "restore": (lambda storage, chat: storage.restore(USER, chat, activate=True), False),
+    "fork": (lambda storage, chat: storage.fork(USER, chat, new_chat("copy")), False),
+    "remove_last_exchange": (lambda storage, chat: storage.remove_last_exchange(USER, chat), []),
 }
 
 

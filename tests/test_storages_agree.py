@@ -13,7 +13,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from conversations import Conversation, ConversationMetadata, ConversationStorage, StorageError
+from conversations import (
+    Conversation,
+    ConversationMetadata,
+    ConversationStorage,
+    StorageError,
+    Words,
+)
 from tests.postgres_server import opened_postgres
 from tests.storages import answer, new_chat, opened, question
 
@@ -24,7 +30,8 @@ _TIMES = st.sampled_from(
 )
 _VERBS = st.sampled_from(
     [*("create", "append", "append_to_active", "replace", "save", "delete", "restore") * 2,
-     "rename", "set_mode", "pin", "activate", "purge"]
+     "rename", "set_mode", "pin", "activate", "purge",
+     "fork", "remove_last_exchange", "search", "find_message"]
 )  # fmt: skip
 
 
@@ -58,6 +65,7 @@ async def take(
     user, new = new.user_id, copy.deepcopy(new)
     old = question(step.text, step.number, tokens=step.number)
     message = answer(step.text, step.number, tokens=7) if step.other else copy.deepcopy(old)
+    message.pieces = (step.number + 1,) if step.which else ()
     if step.one:
         message.extra = {step.text: [step.text, None]}
     match step.verb:
@@ -86,6 +94,19 @@ async def take(
             return await storage.delete(user, chat, deleted_at=step.time, successor=new)
         case "restore":
             return await storage.restore(user, chat, activate=step.one)
+        case "fork":
+            up_to = step.number if step.one else None
+            forks = [
+                await storage.fork(user, chat, copy.deepcopy(new), up_to_message_id=up_to)
+                for _ in range(1 + step.other)
+            ]
+            return forks, new
+        case "remove_last_exchange":
+            return await storage.remove_last_exchange(user, chat)
+        case "search":
+            return await storage.search(user, Words.of(step.text), 1 + step.which)
+        case "find_message":
+            return await storage.find_message(user, step.number)
         case "rename":
             source: Any = ("model", "user", "question")[step.number]
             return await storage.rename(user, chat, step.name, source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from aiogram import Bot, F, Router
 from aiogram.filters import Command
@@ -14,6 +14,7 @@ from ..answerers import Mode
 from ..answering import Answering
 from ..callbacks import ChatAction, ChatButton
 from ..finishing import Question, find_answer
+from ..incoming import Receipt
 from ..limits import Quotas
 from ..person import Person
 from ..screens import mode_screen
@@ -66,6 +67,7 @@ async def regenerate_active(
     manager: ConversationManager,
     answering: Answering,
     quotas: Quotas,
+    receipt: Receipt | None = None,
 ) -> None:
     """`/again`: another answer to the last question of the active chat."""
     active = await manager.get_active_conversation_id(person.user_id)
@@ -74,7 +76,8 @@ async def regenerate_active(
         thread_id = message.message_thread_id if message.is_topic_message else None
         question = Question(bot, person, active, 0, thread_id, asked_by=message.message_id)
         key = f"{message.chat.id}:{message.message_id}"
-        refusal = await _answer_last(question, manager, answering, quotas, key, anew=True)
+        last = _Last(manager, answering, quotas, receipt)
+        refusal = await last.answer(question, key, anew=True)
     if refusal:
         await message.answer(refusal, parse_mode=None)
 
@@ -88,6 +91,7 @@ async def answer_again(
     answering: Answering,
     quotas: Quotas,
     press: Press,
+    receipt: Receipt | None = None,
 ) -> None:
     """Answer a chat's last question: what has no whole answer yet or, if so pressed, anew."""
     menu = event.message if isinstance(event.message, Message) else None
@@ -95,7 +99,8 @@ async def answer_again(
     asked_by = event.message.message_id if event.message else None
     question = Question(bot, person, callback_data.chat, 0, thread_id, asked_by=asked_by)
     anew = callback_data.action is ChatAction.REGENERATE
-    refusal = await _answer_last(question, manager, answering, quotas, event.id, anew=anew)
+    last = _Last(manager, answering, quotas, receipt)
+    refusal = await last.answer(question, event.id, anew=anew)
     await press.answer(refusal)
 
 
@@ -124,33 +129,52 @@ async def set_mode(
     await show_chat(event, callback_data.chat, person, manager, answering, press, toast=toast)
 
 
-async def _answer_last(
-    place: Question,
-    manager: ConversationManager,
-    answering: Answering,
-    quotas: Quotas,
-    key: str,
-    *,
-    anew: bool,
-) -> str | None:
-    """Have the last question of a chat answered, and say so at `place`; else say why not."""
-    t, user_id, chat_id = place.person.texts, place.person.user_id, place.conversation_id
-    chat = await manager.get_conversation(user_id, chat_id)
-    if chat is None:
-        return t("chat-gone")
-    if answering.is_busy(user_id, chat_id):
-        return t("again-busy")
-    question, answer = _last_exchange(await manager.get_messages(user_id, chat_id, 20))
-    if question is None:
-        return t("again-nothing")
-    if answer is not None and answer.state is None and not anew:
-        return t("already-answered")
-    refused = await quotas.admit(user_id, key)
-    if refused is not None:
-        return refused.text(t)
-    again = answer is not None
-    wanted = replace(place, message_id=question.message_id, mode=chat.mode, again=again)
-    return answering.refusal(answering.submit(wanted), t)
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """Has the last question of a chat answered, once more after a crash that came before the end.
+
+    What was asked for is noted with the time of the answer that stood there: where another one
+    does after a crash, it was stored, and is only to be sent.
+    """
+
+    manager: ConversationManager
+    answering: Answering
+    quotas: Quotas
+    receipt: Receipt | None
+
+    async def answer(self, place: Question, key: str, *, anew: bool) -> str | None:
+        """Have it answered, and that said at `place`; else say why not."""
+        t, user_id, chat_id = place.person.texts, place.person.user_id, place.conversation_id
+        facts = self.receipt.facts if self.receipt is not None else {}
+        chat = await self.manager.get_conversation(user_id, chat_id)
+        if chat is None:
+            return t("chat-gone")
+        if not facts and self.answering.is_busy(user_id, chat_id):
+            return t("again-busy")
+        question, answer = _last_exchange(await self.manager.get_messages(user_id, chat_id, 20))
+        if question is None:
+            return t("again-nothing")
+        stamp = answer.timestamp if answer is not None else ""
+        wanted = replace(place, message_id=question.message_id, mode=chat.mode)
+        if facts and (facts["question"], facts["answer"]) != (question.message_id, stamp):
+            return await self._submit(wanted)
+        if answer is not None and answer.state is None and not anew:
+            return t("already-answered")
+        refused = await self.quotas.admit(user_id, key)
+        if refused is not None:
+            return refused.text(t)
+        if self.receipt is not None:
+            await self.receipt.note(question=question.message_id, answer=stamp)
+        return await self._submit(replace(wanted, again=answer is not None))
+
+    async def _submit(self, question: Question) -> str | None:
+        overs = (self.receipt.hold(),) if self.receipt is not None else ()
+        question = replace(question, overs=overs)
+        admission = self.answering.submit(question)
+        refusal = self.answering.refusal(admission, question.person.texts, is_kept=bool(overs))
+        if refusal and admission != "closed":
+            await question.is_over()
+        return refusal
 
 
 def _last_exchange(

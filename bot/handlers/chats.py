@@ -163,7 +163,11 @@ async def show_chat(
     messages = await manager.get_messages(person.user_id, conversation_id, SHOWN_MESSAGES)
     seen = await answering.count_seen(chat) if answering is not None else None
     instructed = answering is not None and answering.takes_instructions
-    await show(event, chat_screen(person, chat, messages, seen=seen, instructed=instructed))
+    origin = None
+    if chat.forked_from is not None:
+        origin = await manager.get_conversation(person.user_id, chat.forked_from)
+    screen = chat_screen(person, chat, messages, seen=seen, instructed=instructed, origin=origin)
+    await show(event, screen)
 
 
 async def tell_gone(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from aiogram import Bot, Router
@@ -12,14 +11,12 @@ from aiogram.types import Message
 from conversations import ConversationManager, ConversationMessage, clean_text, parse_time
 
 from ..answering import Answering
-from ..finishing import estimate_tokens
 from ..incoming import Receipt
 from ..keyboards import regenerate_keyboard
 from ..person import Person
-from ..questions import Questions
+from ..questions import Questions, replied_to, with_text
 
-_SEARCHED_CHATS = 5  # an edited question is nearly always one of the last
-_SEARCHED_MESSAGES = 100
+_SEARCHED_MESSAGES = 100  # in which the last question of a chat is looked for
 _PASTING = timedelta(minutes=1)  # between the first piece of a paste and its last
 
 
@@ -52,7 +49,8 @@ async def take_question(
     questions: Questions,
     receipt: Receipt | None = None,
 ) -> None:
-    await questions.ask(message, await _text_for_us(message, bot), person, receipt)
+    text = await _text_for_us(message, bot)
+    await questions.ask(message, text, person, receipt, replied=replied_to(message))
 
 
 async def change_question(
@@ -75,7 +73,7 @@ async def change_question(
         return
     if question.text == text:
         return
-    changed = replace(question, text=text, tokens=estimate_tokens(text), tokens_estimated=True)
+    changed = with_text(question, text)
     await manager.replace_message(person.user_id, conversation_id, question, changed)
     offer = is_last and answering is not None
     await message.reply(
@@ -94,24 +92,23 @@ async def refuse_other_than_text(message: Message, person: Person) -> None:
 
 
 async def _find_question(
-    asked: Message, person: Person, manager: ConversationManager
+    message: Message, person: Person, manager: ConversationManager
 ) -> tuple[str, ConversationMessage, bool] | None:
-    """Find a question among the latest ones; tell its chat, and whether it is the last there.
+    """Find the question that a message is; tell its chat, and whether it is the last there.
 
-    In another dialog, and in an imported chat, other messages have the same ids; hence the time.
+    In an imported chat other messages may have the same ids; hence the time.
     """
-    chats = await manager.list_conversations(person.user_id)
-    chats.sort(key=lambda chat: not chat.is_active)
-    for chat in chats[:_SEARCHED_CHATS]:
-        messages = await manager.get_messages(
-            person.user_id, chat.conversation_id, _SEARCHED_MESSAGES
-        )
-        questions = [message for message in messages if message.type == "user_question"]
-        for question in questions:
-            apart = abs(parse_time(question.timestamp) - asked.date)
-            if asked.message_id in {question.message_id, *question.pieces} and apart < _PASTING:
-                return chat.conversation_id, question, question is questions[-1]
-    return None
+    found = await manager.find_message(
+        person.user_id, message.message_id, dialog_id=person.dialog_id, sent_at=message.date
+    )
+    if found is None or found.message is None or found.message.type != "user_question":
+        return None
+    if abs(parse_time(found.message.timestamp) - message.date) > _PASTING:
+        return None
+    conversation_id = found.chat.conversation_id
+    latest = await manager.get_messages(person.user_id, conversation_id, _SEARCHED_MESSAGES)
+    questions = [each for each in latest if each.type == "user_question"]
+    return conversation_id, found.message, questions[-1:] == [found.message]
 
 
 async def _text_for_us(message: Message, bot: Bot) -> str:

@@ -113,7 +113,7 @@ async def _agreed(
 ) -> Footprint | None:
     """Give what is erased, if that is what the person was asked about, and note it."""
     if receipt is not None and receipt.facts:
-        return Footprint(**receipt.facts)
+        return Footprint(**{key: receipt.facts.get(key, 0) for key in asdict(Footprint())})
     if button.stamp != await _stamp(person, manager):
         return None
     footprint = await manager.measure_user(person.user_id)

@@ -7,7 +7,9 @@ bot-description =
 bot-short-description = Many separate chats in one dialog
 command-new = Start a new chat
 command-chats = Your chats
+command-search = Search your chats
 command-rename = Rename this chat
+command-fork = Go on in a copy of this chat
 command-delete = Delete this chat
 command-trash = Deleted chats
 command-again = Answer the last question anew
@@ -29,7 +31,9 @@ help =
 
     /new — start a new chat; /new question starts it with a question
     /chats — all chats: open, rename, pin, delete
+    /search words — search all chats
     /rename name — rename this chat
+    /fork — go on in a copy of this chat; as a reply to a message, in one that ends with it
     /delete — delete this chat
     /trash — bring back what was deleted
     /again — answer the last question anew
@@ -40,6 +44,8 @@ help =
     /instructions — what the model shall know in this chat
     /settings — language, formatting, names
     /forget — erase everything that is stored of you
+
+    Reply to an earlier message to go on in its chat, whichever is open.
 group-hint = In a group I answer when I am mentioned or replied to.
 
 ## Names
@@ -251,6 +257,36 @@ files-count =
         [one] { $count } file
        *[other] { $count } files
     }
+## Searching
+
+button-search = 🔎 Search
+search-title = 🔎 What shall I look for?
+search-hint = Answer this message with words from a name, a question or an answer.
+search-none = Nothing found. A shorter word finds more: the beginning is enough.
+search-found =
+    { $count ->
+        [one] { $count } match
+       *[other] { $count } matches
+    }
+search-found-many = More than { $count } matches; the latest are shown
+search-in-name = the name
+search-empty = There is nothing to look for in that. Please send a word.
+search-too-long =
+    { $limit ->
+        [one] That is too long to look for. Please send { $limit } character.
+       *[other] That is too long to look for. Please send at most { $limit } characters.
+    }
+search-text-only = I can look for words only. Please write some.
+inline-open = 🔎 Search in the bot
+inline-open-hit = 💬 Open in the bot
+
+## Copies
+
+button-fork = 🔀 Fork
+chat-forked = 🔀 A copy of “{ $name }”
+fork-made = You are in the copy now
+fork-empty = There is nothing in this chat to copy.
+fork-unknown = I do not know that message. Reply with /fork to a question of yours or to an answer.
 
 ## Answers
 

@@ -40,7 +40,7 @@ def sweep_screen(
     )
     rows = [
         [data_button(t("button-delete-confirm"), button, danger=True)],
-        [chats_button(person).model_copy(update={"text": t("button-cancel")})],
+        [chats_button(person, t("button-cancel"))],
     ]
     content = Text(title, "\n", "\n".join(lines), *warning)
     return Screen.of(content, InlineKeyboardMarkup(inline_keyboard=rows))

@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiogram import methods as m
 from aiohttp import web
 
-from . import describing, editing, receiving, sending
+from . import describing, editing, inline, receiving, sending
 from .calls import Request, Upload, checked_request, read_parameters
 from .errors import BotApiError
 from .faults import Fault, Faults
@@ -36,6 +36,7 @@ _METHODS: Final[Mapping[type[m.TelegramMethod[Any]], _Handler]] = MappingProxyTy
         m.GetFile: receiving.get_file,
         m.GetChat: receiving.get_chat,
         m.AnswerCallbackQuery: receiving.answer_callback_query,
+        m.AnswerInlineQuery: inline.answer_inline_query,
         m.SendMessage: sending.send_message,
         m.SendDocument: sending.send_document,
         m.SendMessageDraft: sending.send_message_draft,

@@ -42,6 +42,7 @@ _MISSING: Final = types.MappingProxyType(
         "document": "there is no document in the request",
         "draft_id": "RANDOM_ID_INVALID",
         "file_id": "file_id not specified",
+        "inline_query_id": QUERY_INVALID,
         "message_id": "message identifier is not specified",
         "text": "message text is empty",
     }

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from . import persons
+from . import inline, persons
 from .dialogs import Dialog, Wire
 from .errors import PersonError
 from .feed import Event
@@ -57,6 +57,11 @@ class _EditText(_Action):
     text: str
 
 
+class _TypeQuery(_Action):
+    query: str = Field(max_length=256)
+    offset: str = ""
+
+
 class _StopDraft(_Action):
     draft_id: int
 
@@ -83,6 +88,7 @@ class PersonApi:
             web.post(f"{person}/document", self._document),
             web.post(f"{person}/edit", self._edit),
             web.post(f"{person}/stop", self._stop),
+            web.post(f"{person}/inline", self._inline),
         ]
 
     async def _page(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002
@@ -175,6 +181,11 @@ class PersonApi:
         dialog, action = await self._action(request, _StopDraft)
         await persons.stop_draft(self._world, dialog, action.draft_id)
         return web.json_response({})
+
+    async def _inline(self, request: web.Request) -> web.Response:
+        dialog, action = await self._action(request, _TypeQuery)
+        answer = await inline.type_query(self._world, dialog, action.query, action.offset)
+        return web.json_response(answer)
 
     def _dialog(self, request: web.Request) -> Dialog:
         dialog = self._world.dialogs.get(int(request.match_info["user_id"]))

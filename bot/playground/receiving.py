@@ -31,7 +31,6 @@ _WEBHOOK_IS_ACTIVE: Final = (
 _BOT_ABILITIES: Final = (
     "can_join_groups",
     "can_read_all_group_messages",
-    "supports_inline_queries",
     "can_connect_to_business",
     "has_main_web_app",
     "has_topics_enabled",
@@ -39,7 +38,8 @@ _BOT_ABILITIES: Final = (
 
 
 async def get_me(world: World, request: Request) -> Wire:  # noqa: ARG001
-    return world.bot_user() | dict.fromkeys(_BOT_ABILITIES, False)
+    abilities = dict.fromkeys(_BOT_ABILITIES, False) | {"supports_inline_queries": True}
+    return world.bot_user() | abilities
 
 
 async def get_updates(world: World, request: Request) -> list[Wire]:

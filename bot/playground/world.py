@@ -1,5 +1,6 @@
 """Everything that the playground knows, in one place: the bot, its dialogs, files and updates."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,7 @@ class World:
         self.files = Files(folder, changed)
         self.updates = Updates(changed)
         self.webhooks = Webhooks(self.updates)
+        self.inline_queries: dict[str, asyncio.Future[Wire]] = {}  # those that wait, by their id
         self.dialogs = {p.user_id: Dialog(p, self.bot_user()) for p in self._persons}
 
     def bot_user(self) -> Wire:
@@ -83,6 +85,8 @@ class World:
     def close(self) -> None:
         """Wakes everybody who waits, and sends them away."""
         self.updates.close()
+        for answered in self.inline_queries.values():
+            answered.cancel()
         for dialog in self.dialogs.values():
             dialog.close()
 

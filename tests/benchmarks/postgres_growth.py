@@ -19,6 +19,7 @@ from typing import Any
 import asyncpg
 
 from conversations import ConversationManager, PostgresStorage
+from conversations.search import fold
 from tests.postgres_server import PostgresServer, find_programs, new_schema
 from tests.storages import question
 
@@ -40,10 +41,12 @@ _MESSAGES = """
 with filled as (
     update conversations set message_count = $3, revision = $3
     where user_id between $1 and $2 and revision < $3 returning chat, user_id)
-insert into messages (chat, position, hash, time, text, facts)
+insert into messages
+    (chat, position, hash, time, text, facts, folded, is_question, message_id)
 select chat, place, decode(md5(chat || '.' || place), 'hex'), '2026-01-01', $4,
     format('{"timestamp": "2026-01-01T00:00:00+00:00", "message_id": %s,'
-        ' "type": "user_question", "tokens": 7, "search_type": "fast"}', place)::json
+        ' "type": "user_question", "tokens": 7, "search_type": "fast"}', place)::json,
+    $5, true, place::text
 from filled, generate_series(1, $3) place
 on conflict do nothing
 """
@@ -62,15 +65,21 @@ class Growth:
 
     async def fill(self, first: int, last: int, messages: int) -> None:
         """Bring the chats of these users to so many messages."""
-        await self._connection.execute(_MESSAGES, first, last, messages, TEXT)
+        await self._connection.execute(_MESSAGES, first, last, messages, TEXT, fold(TEXT))
         await self._connection.execute("analyze")
 
-    async def measure(self, users: range) -> None:
+    async def measure(self, users: range, *, searches: int = SAMPLES) -> None:
         count = await self._connection.fetchval("select count(*) from messages")
         sys.stdout.write(f"{count:>9} messages")
-        for name, call in (("add", self._add), ("last 20", self._read), ("list", self._list)):
-            seconds = sorted([await self._time(call, users) for _ in range(SAMPLES)])
-            middle, late = statistics.median(seconds), seconds[int(SAMPLES * 0.95)]
+        for name, call, samples in (
+            ("add", self._add, SAMPLES),
+            ("last 20", self._read, SAMPLES),
+            ("list", self._list, SAMPLES),
+            ("search in vain", self._search, searches),
+            ("find", self._find, SAMPLES),
+        ):
+            seconds = sorted([await self._time(call, users) for _ in range(samples)])
+            middle, late = statistics.median(seconds), seconds[int(samples * 0.95)]
             sys.stdout.write(f"   {name} {middle * 1000:5.2f} / {late * 1000:5.2f} ms")
         sys.stdout.write("\n")
 
@@ -86,6 +95,12 @@ class Growth:
 
     async def _read(self, user: int, chat: str) -> None:
         assert len(await self._manager.get_messages(user, chat, 20)) == 20
+
+    async def _search(self, user: int, _: str) -> None:
+        assert await self._manager.search_messages(user, "небывальщина ещё") == []
+
+    async def _find(self, user: int, _: str) -> None:
+        assert await self._manager.find_message(user, 7) is not None
 
     async def _list(self, user: int, _: str) -> None:
         assert len(await self._manager.list_conversations(user)) == CHATS
@@ -105,7 +120,7 @@ async def measure(url: str) -> None:
                 await growth.measure(range(1, MEASURED + 1))
             sys.stdout.write("and in chats of 5 000 each, 100 000 of one user:\n")
             await growth.fill(LONG, LONG, 5000)
-            await growth.measure(range(LONG, LONG + 1))
+            await growth.measure(range(LONG, LONG + 1), searches=10)
         finally:
             await connection.close()
             await storage.close()

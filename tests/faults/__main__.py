@@ -13,7 +13,7 @@ from multiprocessing import get_context
 
 from tests.faults.bench import Job, Tally
 from tests.faults.modes import MODES, run
-from tests.faults.mutants import Mutant, caught, mutants
+from tests.faults.mutants import mutants, noticed_by
 from tests.faults.plan import brief, full
 from tests.faults.subjects import SUBJECTS
 
@@ -106,15 +106,10 @@ def _show_mutants(pool: ProcessPoolExecutor) -> bool:
     tried = mutants()
     _say("\n| mutant | noticed by |\n|---|---|")
     all_seen = True
-    for mutant, found in zip(tried, pool.map(_notice, tried), strict=True):
+    for mutant, found in zip(tried, pool.map(noticed_by, tried), strict=True):
         all_seen &= bool(found)
         _say(f"| {mutant.name} | {', '.join(found) or 'NOTHING'} |")
     return all_seen
-
-
-def _notice(mutant: Mutant) -> list[str]:
-    found = caught(mutant, mutant.mode, during=mutant.during) | caught(mutant)
-    return [mode for mode in MODES if mode in found]
 
 
 def _say(text: str) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from conversations import ConversationStorage, JsonStorage, StorageError
 from tests.faults import chat_model
-from tests.faults.chat_operations import listed, pin, restore, take_damage
+from tests.faults.chat_operations import flush, listed, pin, restore, take_damage
 from tests.faults.chat_workloads import ANNA, BORIS, USERS, Script, drawn, every_verb, tour
 from tests.faults.folders import Content, Folder, Tree
 from tests.faults.operations import Operation, State
@@ -101,6 +101,29 @@ class ChatFiles:
                 except ValueError as error:
                     wrong.append(f"{name} is no JSON: {error}")
         return wrong
+
+
+@dataclass(frozen=True)
+class JournalledChatFiles(ChatFiles):
+    """The same with a journal of small files; now and then all is brought up to date."""
+
+    name: str = "journal"
+
+    @asynccontextmanager
+    async def opened(self, root: Path) -> AsyncIterator[JsonStorage]:
+        async with opened(root, journal=True) as storage:
+            storage._journal.file_bytes = 3_000
+            yield storage
+
+    def workload(self, seed: int) -> list[Operation]:
+        operations = super().workload(seed)
+        for place in range(len(operations) - 1, 0, -9):
+            operations.insert(place, flush(operations[place - 1].user))
+        return operations
+
+    def complaints(self, root: Path, observed: Mapping[int, State]) -> list[str]:
+        wrong = super().complaints(root, observed)
+        return [line for line in wrong if not line.startswith(".journal-")]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from conversations import (
     ConversationMessage,
     ConversationMetadata,
     ConversationStorage,
+    JsonStorage,
 )
 from conversations.storage import UnlessActive
 from tests.faults import chat_model
@@ -170,6 +171,13 @@ def take_damage(user: int) -> Operation:
         return await storage.take_damage(user)
 
     return Operation("take damage", user, act, chat_model.take_damage)
+
+
+def flush(user: int) -> Operation:
+    async def act(storage: JsonStorage) -> None:
+        await storage.flush()
+
+    return Operation("flush", user, act, lambda _: None, holds_others=False)
 
 
 def listed(metadata: ConversationMetadata) -> dict[str, Any]:

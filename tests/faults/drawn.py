@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import strategies as st
@@ -48,6 +49,9 @@ IMPORTED = [
     json.dumps({"metadata": _IMPORTED_FACTS | more, "messages": _IMPORTED_MESSAGES}).encode()
     for more in ({"is_active": True}, {"is_active": False, "deleted_at": "1999-12-01T00:00:00Z"})
 ]
+
+
+SENT_AT = (None, datetime(2000, 1, 1, 1, tzinfo=UTC), datetime(1999, 12, 31, 0, 30, tzinfo=UTC))
 
 
 def _optional(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -124,6 +128,10 @@ settings = st.dictionaries(
     max_size=2,
 )
 deletions = st.builds(DeletionRef, numbers)
+sought = st.sampled_from(
+    ["hotel", "ОТЕЛ", "the where", "a", "x", "ж", "long", "plans", "bc", "imported", "0", "?!", ""]
+)
+message_ids = st.sampled_from([0, 1, 1, 2, 2**60, 7])
 file_names = st.sampled_from(["a.md", "a.md", "b-1.txt", "../a", ".hidden", "", "x" * 121])
 
 # How often a verb is drawn; its arguments behind the user's id; its options.
@@ -170,9 +178,13 @@ VERBS: dict[str, tuple[int, *_Arguments]] = {
     "restore_deletion": (1, (deletions,), {}),
     "measure_user": (1, (), {}),
     "erase_user": (1, (), {}),
+    "search_messages": (2, (sought, limits), {}),
+    "find_message": (1, (message_ids,), {"sent_at": st.sampled_from(SENT_AT)}),
+    "fork_conversation": (2, (chats, st.none() | message_ids), {}),
+    "remove_last_exchange": (2, (chats,), {}),
 }
 _LATER = ["list_deleted", "get_deleted_conversation", "restore_conversation", "empty_trash"]
-_READS = ("load_", "get_", "list_conv", "take_", "export_", "measure_")
+_READS = ("load_", "get_", "list_conv", "take_", "export_", "measure_", "search_", "find_")
 _OFTEN = [verb for verb, (weight, *_) in VERBS.items() for _ in range(weight)]
 # Made of several steps, between which others, and a kill, may come.
 _SEVERAL = ["delete_conversations", "restore_deletion"]

@@ -65,8 +65,9 @@ def between(call: Call, old: Model, new: Model) -> Iterator[Model]:
     """Give the states that a kill may leave besides the old and the new one.
 
     The trash is emptied chat by chat. A chat that was about to be restored has lost the time of
-    its deletion, for which that of its file stands in then. The username follows the chat that
-    brings it; where none is known, that of the active chat is taken.
+    its deletion, for which that of its file stands in then; a copy that nothing came to may be
+    back beside the empty chat that stood in for it. The username follows the chat that brings it;
+    where none is known, that of the active chat is taken.
     """
     user_id = call.user_id
     for username in _usernames(old.user(user_id), new.user(user_id)):
@@ -80,6 +81,7 @@ def between(call: Call, old: Model, new: Model) -> Iterator[Model]:
         facts = model.user(user_id)["trash"][removed[0]]["facts"]
         facts |= {"deleted_at": TIME_OF_A_FILE, "is_active": call.options["activate"]}
         yield model
+        yield from _beside_a_stand_in(call, old, new)
         return
     for count in range(1, len(removed)):
         for chats in itertools.combinations(removed, count):
@@ -95,3 +97,11 @@ def _usernames(old: User, new: User) -> set[str]:
     if not old["username"] and new["active"] is not None:
         known.add(new["chats"][new["active"]]["facts"]["username"])
     return known - {new["username"]}
+
+
+def _beside_a_stand_in(call: Call, old: Model, new: Model) -> Iterator[Model]:
+    chats = old.user(call.user_id)["chats"]
+    for chat_id in chats.keys() - new.user(call.user_id)["chats"].keys():
+        model = new.copy()
+        model.user(call.user_id)["chats"][chat_id] = chats[chat_id]
+        yield model

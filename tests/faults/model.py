@@ -27,11 +27,12 @@ from tests.faults.model_rules import (
     written,
     written_message,
 )
+from tests.faults.model_search import SearchableState
 
 TRASH_KEPT = timedelta(days=30)
 
 
-class Model(PersonModel):
+class Model(SearchableState, PersonModel):
     def look(self, user_id: int) -> dict[str, Any]:
         """Give everything that a user can see."""
         user = self.user(user_id)

@@ -82,6 +82,7 @@ def written(facts: Facts) -> Facts:
         "mode": "fast",
         "instructions": "",
         "deleted_at": None,
+        "forked_from": None,
     }
     entry: Facts = {key: facts[key] for key in _ALWAYS_WRITTEN}
     entry |= {key: facts[key] for key in plain if facts[key] != plain[key]}
@@ -97,6 +98,8 @@ def written_message(message: Facts) -> Facts:
         "tokens_estimated": False,
         "model": None,
         "pieces": (),
+        "dialog_id": None,
+        "quote": None,
     }
     entry = {key: value for key, value in message.items() if key not in {*more, "extra"}}
     entry |= {key: message[key] for key in more if message[key] != more[key]}

@@ -70,6 +70,7 @@ class ModelState:
             "mode": "fast",
             "instructions": "",
             "deleted_at": None,
+            "forked_from": None,
             "extra": {},
         }
         return {"facts": facts, "messages": [], "extra": {}}

@@ -91,3 +91,8 @@ def caught(mutant: Mutant, mode: str = "", *, during: str = "") -> dict[str, str
         raise RuntimeError(f"{mutant.name}: {done.stderr}")
     found: dict[str, str] = json.loads(done.stdout)
     return found
+
+
+def noticed_by(mutant: Mutant) -> list[str]:
+    """Name the modes that see a mutant, of those that are tried a little."""
+    return list(caught(mutant, mutant.mode, during=mutant.during) | caught(mutant))

@@ -26,3 +26,4 @@ class Operation:
     act: Callable[[Any], Awaitable[object]]
     change: Callable[[State], object]
     partly: Callable[[State], Iterable[State]] = lambda _: ()
+    holds_others: bool = True  # the same user's next one waits for it, also when it is cancelled

@@ -19,6 +19,7 @@ from tests.storages import opened
 ON_DISK: dict[str, Opener] = {
     "json": opened,
     "json without a cache": partial(opened, cache_bytes=0),
+    "json with a journal": partial(opened, journal=True),
 }
 
 

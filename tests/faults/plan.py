@@ -85,6 +85,24 @@ _USAGE = {
     "lasting error": (5, 3),
     "short write": (5, 3),
 }
+_BRIEF_JOURNAL = {
+    "kill": (1, 12),
+    "torn write": (1, 15),
+    "power loss": (1, 30),
+    "side by side": (1, 70),
+    "killed, killed": (1, 70),
+    "killed, power loss": (1, 50),
+    "power loss, power loss": (1, 40),
+    "error": (7, 40),
+    "lasting error": (7, 40),
+    "error though done": (7, 10),
+    "short write": (7, 6),
+    "failed fsync": (3, 4),
+    "failed fsync, power loss": (7, 12),
+    "cancelled": (7, 10),
+    "held": (7, 6),
+    "damage": (1, 6),
+}
 _BRIEF_INBOX = {
     "kill": (1, 3),
     "torn write": (1, 4),
@@ -111,6 +129,11 @@ def brief() -> list[Job]:
             every=every,
             first_only=True,
         )
-        for subject, modes in (("files", _BRIEF), ("inbox", _BRIEF_INBOX), ("usage", _USAGE))
+        for subject, modes in (
+            ("files", _BRIEF),
+            ("journal", _BRIEF_JOURNAL),
+            ("inbox", _BRIEF_INBOX),
+            ("usage", _USAGE),
+        )
         for mode, (every, thin) in modes.items()
     ]

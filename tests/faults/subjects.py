@@ -62,6 +62,7 @@ class Subject(Protocol):
 # short-lived process that is put to the test wants the chats alone.
 SUBJECTS = {
     "files": "tests.faults.chat_files:ChatFiles",
+    "journal": "tests.faults.chat_files:JournalledChatFiles",
     "spoilt files": "tests.faults.chat_files:SpoiltChatFiles",
     "inbox": "tests.faults.inbox_file:InboxFile",
     "usage": "tests.faults.usage_file:UsageFile",

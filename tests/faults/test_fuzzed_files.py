@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conversations import json_lines
+from conversations import json_lines, json_values
 from conversations.chat_file import ChatFile
 from conversations.folder_state import FolderState
 from conversations.models import ConversationMessage, is_message
@@ -65,11 +65,11 @@ def keeps_nothing_aside(patch: pytest.MonkeyPatch) -> None:
 
 
 def takes_damage_for_sound(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(json_lines, "_strict", json.JSONDecoder())
+    patch.setattr(json_values, "_strict", json.JSONDecoder())
 
 
 def lets_an_exception_out(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(json_lines, "_UNREADABLE", (ValueError,))
+    patch.setattr(json_lines, "UNREADABLE", (ValueError,))
 
 
 def drops_unknown_keys(patch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def rewrites_messages(patch: pytest.MonkeyPatch) -> None:
     def take(chat: ChatFile, items: list[Any]) -> list[ConversationMessage]:
         messages = [ConversationMessage.from_dict(item) for item in items if is_message(item)]
         lines = [json_lines.encode_item(message.to_dict()) for message in messages]
-        chat.body = json_lines.join_items(lines)
+        chat.body = bytearray(json_lines.join_items(lines))
         return messages
 
     patch.setattr(ChatFile, "_take_items", take)

@@ -17,7 +17,7 @@ from conversations import (
     ConversationMetadata,
     JsonStorage,
     StorageError,
-    json_lines,
+    chat_file,
     user_folder,
 )
 from conversations.chat_file import ChatFile
@@ -86,7 +86,7 @@ def test_what_does_not_show_is_told_apart(turns: int, monkeypatch: pytest.Monkey
 
 
 def stores_the_same_message_twice(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(json_lines, "contains_item", lambda body, line: False)
+    patch.setattr(ChatFile, "_contains", lambda chat, line: False)
 
 
 def leaves_the_pointer_at_a_deleted_chat(patch: pytest.MonkeyPatch) -> None:
@@ -109,12 +109,12 @@ def writes_after_it_was_cancelled(patch: pytest.MonkeyPatch) -> None:
     late: list[Any] = []
     on_folder = JsonStorage._do
 
-    async def do(storage: JsonStorage, user_id: int, verb: Callable[[UserFolder], Any]) -> Any:
+    async def do(storage: JsonStorage, *verb: Any) -> Any:
         older = [late.pop()] if late else []
         try:
-            result = await on_folder(storage, user_id, verb)
+            result = await on_folder(storage, *verb)
         except BaseException:
-            late.append((storage, user_id, verb))
+            late.append((storage, *verb))
             raise
         for arguments in older:
             if arguments[0] is storage:
@@ -156,7 +156,7 @@ def adds_to_a_chat_of_another_user(patch: pytest.MonkeyPatch) -> None:
 
 
 def lets_time_go_back(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(user_folder, "max", lambda before, now, key: now, raising=False)
+    patch.setattr(chat_file, "max", lambda before, now, key: now, raising=False)
 
 
 def keeps_the_trash_for_ever(patch: pytest.MonkeyPatch) -> None:

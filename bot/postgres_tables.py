@@ -1,0 +1,111 @@
+"""The bot's own tables beside the chats: what has come in, who handles it, what was used."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from conversations import StorageError
+
+if TYPE_CHECKING:
+    import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
+
+    from conversations import Database
+
+    Connection = PoolConnectionProxy[asyncpg.Record]
+
+_TABLES = """
+create table inbox_workers (  -- who lives holds a lock of this number, see lock_key
+    worker bigint generated always as identity primary key,
+    bot bigint not null,
+    has_left boolean not null default false
+);
+
+create table inbox_turns (  -- who handles a person's updates, while any of them is open
+    bot bigint not null,
+    person bigint not null,
+    worker bigint not null references inbox_workers,
+    primary key (bot, person)
+);
+
+create index inbox_turns_by_worker on inbox_turns (worker);
+
+create table inbox_updates (
+    bot bigint not null,
+    update_id bigint not null,
+    person bigint not null,
+    raw text,             -- as it came; null when it is over
+    facts text,           -- what a handler wants to know when it runs again
+    tries int not null default 0,  -- workers that died while it was open
+    over_at timestamptz,  -- null: open
+    given_up boolean not null default false,
+    primary key (bot, update_id)
+);
+
+create index inbox_updates_open on inbox_updates (bot, person) where over_at is null;
+create index inbox_updates_over on inbox_updates (over_at) where over_at is not null;
+
+create table usage_asked (
+    bot bigint not null,
+    user_id bigint not null,
+    question text not null,
+    asked_at timestamptz not null,
+    primary key (bot, user_id, question)
+);
+
+create table usage_spent (
+    bot bigint not null,
+    user_id bigint not null,
+    day date not null,    -- of UTC
+    tokens bigint not null,
+    primary key (bot, user_id, day)
+);
+"""
+_MIGRATIONS = (_TABLES,)
+VERSION = len(_MIGRATIONS)
+
+
+async def prepare(database: Database) -> None:
+    """Make the tables, or bring them up to date, whoever comes first.
+
+    The schema is that of the chats, which has to be there.
+
+    :raises StorageError: they are those of a newer program, or cannot be made.
+    """
+    deadline = database.deadline()
+    if await database.transact(_read_version, deadline=deadline, read_only=True) < VERSION:
+        await database.transact(
+            lambda connection: _migrate(connection, database.schema), deadline=deadline
+        )
+
+
+async def _read_version(connection: Connection) -> int:
+    if await connection.fetchval("select to_regclass('bot_schema_version')") is None:
+        return 0
+    version: int = await connection.fetchval(
+        "select coalesce(max(version), 0) from bot_schema_version"
+    )
+    if version > VERSION:
+        raise StorageError(
+            f"the bot's tables are of version {version}, and this program knows those up to"
+            f" {VERSION}; run a newer one"
+        )
+    return version
+
+
+async def _migrate(connection: Connection, schema: str) -> None:
+    await connection.execute("select pg_advisory_xact_lock($1)", lock_key(schema, "bot's tables"))
+    version = await _read_version(connection)  # now that nobody else is at it
+    if version == 0:
+        await connection.execute("create table bot_schema_version (version int not null)")
+        await connection.execute("insert into bot_schema_version values (0)")
+    for migration in _MIGRATIONS[version:]:
+        await connection.execute(migration)
+    await connection.execute("update bot_schema_version set version = $1", VERSION)
+
+
+def lock_key(schema: str, what: str) -> int:
+    """Give the number of an advisory lock; they are the whole database's, hence the schema."""
+    digest = hashlib.sha256(f"conversations {schema} {what}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

@@ -1,0 +1,98 @@
+"""What nobody waits for: files that follow what was acknowledged, a quarter of a second later."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from .errors import StorageClosedError, StorageError
+from .folder_work import BEHIND, Verb
+from .turns import Turns
+
+logger = logging.getLogger(__name__)
+
+_DELAY = 0.25  # seconds
+_AFTER_AN_ERROR = 5.0
+_AT_ONCE = 4  # users; others want to write meanwhile
+
+
+class Behind:
+    def __init__(self, turns: Turns[Verb], tidy: Callable[[], Awaitable[None]]) -> None:
+        """`tidy` is called when a number of users were brought up to date."""
+        self._turns = turns
+        self._tidy = tidy
+        self._users: set[int] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._working: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    def add(self, user_id: int) -> None:
+        if self._is_closed:
+            return
+        self._users.add(user_id)
+        if self._timer is None and self._working is None:
+            self._wait(_DELAY)
+
+    async def catch_up(self) -> None:
+        """Do it now for all.
+
+        :raises StorageError: it failed for some; for those it is tried again later.
+        """
+        while self._working is not None:
+            await asyncio.wait([self._working])
+        await self._work()
+
+    async def close(self) -> set[int]:
+        """End; give those for whom it is not done."""
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._working is not None:
+            await asyncio.wait([self._working])
+        return self._users
+
+    def _wait(self, seconds: float) -> None:
+        if not self._is_closed:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        if self._working is None:
+            self._working = asyncio.get_running_loop().create_task(self._work_quietly())
+
+    async def _work_quietly(self) -> None:
+        delay = _DELAY
+        try:
+            await self._work()
+        except StorageClosedError:
+            pass
+        except StorageError as error:
+            delay = _AFTER_AN_ERROR
+            logger.warning("cannot bring the files up to date now: %s", error)
+        finally:
+            self._working = None
+        if self._users:
+            self._wait(delay)
+
+    async def _work(self) -> None:
+        users, self._users = self._users, set()
+        waiting, errors = iter(users), list[StorageError]()
+
+        async def work() -> None:
+            for user_id in waiting:
+                try:
+                    await self._turns.take(user_id, BEHIND)
+                except StorageError as error:
+                    errors.append(error)
+                    self._users.add(user_id)
+
+        try:
+            await asyncio.gather(*(work() for _ in range(min(_AT_ONCE, len(users)))))
+        finally:
+            self._users.update(waiting)
+        with contextlib.suppress(OSError):  # it is done the next time
+            await self._tidy()
+        if errors:
+            raise errors[0]

@@ -1,0 +1,144 @@
+"""Writes docs/benchmarks.md and its picture from results; `make bench` does it at its end.
+
+`python -m tests.benchmarks.report SPEED.json LIMITS.json DOCS`
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.plot import plot
+from tests.benchmarks.stores import contenders
+
+BASE = "aiosqlite (WAL, FULL)"
+
+
+def table(title: str, columns: Mapping[str, Mapping[str, float]], unit: str) -> Iterator[str]:
+    """Lay out one measure, a row a store; in brackets how it compares with aiosqlite."""
+    names = list(dict.fromkeys(name for values in columns.values() for name in values))
+    yield from (f"### {title}", "", f"| {unit} | {' | '.join(columns)} |")
+    yield "|---" + "|---:" * len(columns) + "|"
+    for name in names:
+        cells = [_cell(values.get(name), values.get(BASE)) for values in columns.values()]
+        yield f"| {name} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _cell(value: float | None, base: float | None) -> str:
+    if value is None:
+        return "—"
+    return number(value) + (f" ({number(value / base)}×)" if base else "")
+
+
+def number(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}".replace(",", " ")
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def report(speed: dict[str, Any], limits: dict[str, Any]) -> str:
+    lengths, crowds = speed["lengths"], speed["crowds"]
+    measured = {key: speed["machine"][key] for key in speed["machine"]}
+    lines = [
+        "# Benchmarks",
+        "",
+        _INTRODUCTION.format(
+            machine=", ".join(f"{key}: {value}" for key, value in measured.items())
+        ),
+        *durability(lengths["10"]["add"]),
+        *table("Adding a message", _by_length(lengths, "add"), "median ms"),
+        "![Adding a message, by the length of the chat](benchmarks.svg)",
+        "",
+        *table("The last 20 messages, warm", _by_length(lengths, "last 20, warm"), "median ms"),
+        *table(
+            "The last 20 messages, in a store just opened",
+            _by_length(lengths, "last 20, cold"),
+            "median ms",
+        ),
+        *table("Many at once, chats of 100 messages", _crowds(crowds), "adds a second"),
+        *table(
+            "More and more users, chats of 10 messages",
+            {f"{users} users": rates["adds"] for users, rates in crowds["users"].items()},
+            "adds a second",
+        ),
+        *table("The list of 1 000 chats", speed["lists"], "median ms"),
+        *table("Growth", _by_length(lengths, "MB on disk"), "MB on disk"),
+        *_limits(limits),
+        _COMMANDS,
+    ]
+    return "\n".join(lines)
+
+
+def durability(measured: Mapping[str, float]) -> Iterator[str]:
+    """Say of everybody what an acknowledged message survives, and who is missing."""
+    yield from ("| store | survives a power cut |", "|---|---|")
+    for each in contenders():
+        missing = "" if each.name in measured else " (not measured: it could not be installed)"
+        yield f"| {each.name} | {each.durable}{missing} |"
+    yield ""
+
+
+def _by_length(lengths: Mapping[str, Any], kind: str) -> dict[str, dict[str, float]]:
+    return {f"{int(length):,}".replace(",", " "): lengths[length][kind] for length in lengths}
+
+
+def _crowds(crowds: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    columns: dict[str, dict[str, float]] = {}
+    for name, rates in crowds.items():
+        if name != "users":
+            columns |= {name: rates["adds"], f"{name}, until the files are": rates["settled"]}
+    return columns
+
+
+def _limits(limits: dict[str, Any]) -> Iterator[str]:
+    yield from ("### Memory: 10 000 users touched, then nobody", "")
+    yield from ("| cache, MiB | MB more when touched | MB more when idle |", "|---:|---:|---:|")
+    for cache, found in limits["memory"].items():
+        yield f"| {cache} | {found['touched']:.0f} | {found['idle']:.0f} |"
+    yield from ("", "### Start", "", "| chats on disk | open, ms | first list of a user, ms |")
+    yield "|---:|---:|---:|"
+    for chats, found in limits["start"].items():
+        yield f"| {chats} | {found['open']:.1f} | {found['first list']:.1f} |"
+    yield ""
+
+
+_INTRODUCTION = """\
+How fast chats are stored and read, beside what others use. The figures are those of one run on
+one machine ({machine}); what can be compared are the ratios to aiosqlite, in brackets.
+
+All contenders run in one process, take turns within every measure, and do the same: a message of
+about 500 Russian characters goes into one of a user's ten chats, and its count, tokens and time
+follow where the store knows such things. What is read comes as objects, newest last. A store that
+rewrites one file for everybody is left out where a hundred users come at once."""
+
+_COMMANDS = """\
+## Running it
+
+```console
+$ make bench                                              # everything, and this page from it
+$ .venv-peers/bin/python -m tests.benchmarks.storage_speed --only lengths   # one part, printed
+```
+
+The temporary folder has to be on a disk; name another one with `--folder`.
+"""
+
+
+def main() -> None:
+    speed, limits = (json.loads(Path(name).read_text()) for name in sys.argv[1:3])
+    docs = Path(sys.argv[3])
+    (docs / "benchmarks.md").write_text(report(speed, limits), encoding="utf-8")
+    lengths = speed["lengths"]
+    lines = {
+        each.name: [(int(length), lengths[length]["add"].get(each.name)) for length in lengths]
+        for each in contenders()
+    }
+    picture = plot(lines, across="messages in the chat", up="ms an added message")
+    (docs / "benchmarks.svg").write_text(picture, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -70,13 +70,19 @@ class MessageRef:
 
 @dataclass(frozen=True)
 class DeletionRef:
-    """The time at which chats in the trash were deleted; the beginning of all for an empty one."""
+    """The time at which chats in the trash were deleted; the beginning of all for an empty one.
+
+    Not one at which two that were active went, each by itself, under a clock that stood still:
+    which of them is active again is open.
+    """
 
     number: int
 
     def resolve(self, model: Model, user_id: int) -> datetime:
-        deleted = [chat["facts"]["deleted_at"] for chat in model.user(user_id)["trash"].values()]
-        return datetime.fromisoformat(_nth(deleted or ["1970-01-01T00:00:00+00:00"], self.number))
+        trash = [chat["facts"] for chat in model.user(user_id)["trash"].values()]
+        active = [facts["deleted_at"] for facts in trash if facts["is_active"]]
+        times = [facts["deleted_at"] for facts in trash if active.count(facts["deleted_at"]) < 2]
+        return datetime.fromisoformat(_nth(times or ["1970-01-01T00:00:00+00:00"], self.number))
 
 
 @dataclass(frozen=True)

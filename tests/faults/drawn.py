@@ -189,7 +189,10 @@ _OFTEN = [verb for verb, (weight, *_) in VERBS.items() for _ in range(weight)]
 # Made of several steps, between which others, and a kill, may come.
 _SEVERAL = ["delete_conversations", "restore_deletion"]
 _WRITES = [verb for verb in _OFTEN if not verb.startswith(_READS) and verb not in _SEVERAL]
-_AT_ONCE = [verb for verb in _OFTEN if verb not in ["import_conversations", *_SEVERAL]]
+# These look first and purge then; a trash that is emptied meanwhile counts what they do not show.
+_PURGING = ["list_deleted", "get_deleted_conversation"]
+_NOT_AT_ONCE = ["import_conversations", *_SEVERAL, *_PURGING]
+_AT_ONCE = [verb for verb in _OFTEN if verb not in _NOT_AT_ONCE]
 
 
 @st.composite

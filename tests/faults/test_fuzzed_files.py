@@ -13,7 +13,7 @@ from conversations import json_lines, json_values
 from conversations.chat_file import ChatFile
 from conversations.folder_state import FolderState
 from conversations.models import ConversationMessage, is_message
-from tests.faults.fuzz import described, fuzz
+from tests.faults.fuzz import described, fuzz, merged
 from tests.faults.reading import check_chat, check_index
 from tests.faults.whole import CHATS, INDEXES, in_all_forms
 
@@ -27,6 +27,11 @@ def test_twenty_thousand_inputs() -> None:
     assert (report.inputs, report.stored) == (20_000, 1000)
     assert len(report.kinds) > 20
     assert min(report.kinds.values()) > 300
+
+
+def test_batches_make_the_inputs_that_one_process_makes() -> None:
+    halves = [fuzz(1, range(100)), fuzz(1, range(100, 200))]
+    assert merged(halves) == fuzz(1, range(200))
 
 
 @pytest.mark.parametrize("form", CHAT_FORMS)

@@ -24,9 +24,11 @@ from conversations.chat_file import ChatFile
 from conversations.durable import replace_file
 from conversations.folder_state import FolderState
 from conversations.user_folder import UserFolder
+from tests.faults import history
+from tests.faults.drafts import ChatRef, Draft, MessageRef
 from tests.faults.drawn import VERBS
 from tests.faults.histories import run_batch
-from tests.faults.history import Opener, Tally
+from tests.faults.history import History, Opener, Tally
 from tests.faults.places import ON_DISK, PostgresPlaces
 from tests.storages import opened
 
@@ -43,24 +45,41 @@ def test_every_verb_is_driven() -> None:
 
 def live(opener: Opener, histories: int) -> None:
     tally = Tally()
-    run_batch(opener, 1, histories, tally)
+    run_batch(opener, 1, histories, tally, shrinks=False)  # which may take minutes
     assert tally.histories >= histories
     assert tally.calls > 10 * histories
     assert min(tally.at_once, tally.cancelled, tally.restarts, tally.kills) > histories // 4
 
 
 def test_histories_on_a_disk() -> None:
-    live(ON_DISK["json"], 40)
+    live(ON_DISK["json"], 30)
 
 
 def test_histories_without_a_cache() -> None:
-    live(ON_DISK["json without a cache"], 12)
+    live(ON_DISK["json without a cache"], 10)
 
 
 def test_histories_in_postgres(database_url: str) -> None:
     postgres = PostgresPlaces(database_url)
     live(postgres, 8)
     asyncio.run(postgres.clean())
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_what_does_not_show_is_told_apart(turns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message in the trash, replaced by one of as many tokens, by a call that is cancelled."""
+    monkeypatch.setattr(history, "note", lambda text: None)  # hypothesis does not run it
+    machine = type("Machine", (History,), {"opener": staticmethod(opened), "tally": Tally()})()
+    deleted, new = ChatRef("deleted", 0), ConversationMessage("", 9, "bot_answer", "New.", 5)
+    arguments = deleted, MessageRef(1, new), new
+    replace = Draft("replace_message", 1001, arguments, {"include_deleted": True})
+    restore = Draft("restore_conversation", 1001, (deleted,), {"activate": False})
+    try:
+        machine.begin(users=1)
+        machine.cancelled(draft=replace, turns=turns)
+        machine.one(draft=restore)
+    finally:
+        machine.teardown()
 
 
 # Mistakes that a storage or the manager might have; each is one that was made somewhere.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
 import os
@@ -97,16 +96,10 @@ async def test_no_storage_writes_under_a_hostile_id_or_name(tmp_path: Path, bad:
     assert tree(tmp_path) == before
 
 
-async def test_hostile_ids_in_buttons(
-    make_client: MakeClient, manager: ConversationManager, folder: Path
-) -> None:
+async def test_hostile_ids_in_buttons(make_client: MakeClient, folder: Path) -> None:
     (folder.parent / "outside.json").write_text("outside")
     client = make_client(USER)
     await client.ask("Hello")
-    chat = await manager.get_active_conversation_id(USER) or ""
-    async with asyncio.timeout(10):  # what is noted of the answer comes after it
-        while [m.sent_as for m in await manager.get_messages(USER, chat)] != ["message"] * 2:
-            await asyncio.sleep(0)
     await client.send("/chats")
     before = tree(folder.parent)
     for action in ChatAction:

@@ -38,7 +38,8 @@ from tests.telegram import Client
 
 SECRET = "correct-horse-battery-staple-0123456789"
 FIRST_ID = 5000
-PATIENCE = 120  # seconds
+PATIENCE = 240  # seconds
+CONNECTIONS = 40  # that Telegram makes at once (Bot API, `setWebhook`)
 _UNSURE = 2.0  # seconds before a kill in which something may have been under way
 
 
@@ -112,6 +113,7 @@ class Crowd:
         self._twice = twice
         self._chance = random.Random(seed)
         self._update_ids = itertools.count(1)
+        self._slots = asyncio.Semaphore(CONNECTIONS)
 
     @property
     def taken(self) -> int:
@@ -148,10 +150,9 @@ class Crowd:
 
     async def _is_taken(self, worker: Worker, update: dict[str, Any]) -> bool:
         headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
+        url = f"{worker.url}/telegram"
         try:
-            async with self._http.post(
-                f"{worker.url}/telegram", json=update, headers=headers
-            ) as response:
+            async with self._slots, self._http.post(url, json=update, headers=headers) as response:
                 return response.status == 200
         except aiohttp.ClientError:
             return False
@@ -203,7 +204,12 @@ async def hired(
         async with asyncio.TaskGroup() as starting:
             for worker in workers:
                 starting.create_task(worker.start(http))
-        yield workers, http
+        try:
+            yield workers, http
+        except BaseException:
+            for worker in workers:
+                sys.stderr.write(f"{worker.name}:\n{worker.log[-4000:]}\n")
+            raise
 
 
 def _own(api: BotApi, name: str, port: int) -> dict[str, str]:

@@ -21,11 +21,11 @@ from config import Settings, SettingsError, load_settings
 from conversations import ConversationManager, JsonStorage
 
 from .access import Access
-from .administration import parse_arguments, print_check, print_stats
+from .administration import parse_arguments, print_check, print_migration, print_stats
 from .building import StartError, make_answerer, make_bot, make_limits, port_refusal, reveal
 from .commands import register_commands
 from .context import ContextLimits
-from .homes import choose_home
+from .homes import choose_home, find_end
 from .inboxes import UpdateInbox
 from .logs import configure_logging, log_loop_error
 from .metrics import Metrics
@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def administrate(asked: argparse.Namespace, settings: Settings) -> int:
     """Do what an operator asks instead of running; give the exit code."""
     root = settings.conversations_dir
+    if asked.command == "migrate":
+        source, target = find_end(asked.source, settings), find_end(asked.target, settings)
+        return print_migration(source, target, as_json=asked.json)
     if asked.command == "stats":
         return print_stats(root, as_json=asked.json)
     return print_check(

@@ -121,9 +121,6 @@ class Database:
             try:
                 return await self._attempt(work, deadline, read_only=read_only)
             except _FAILURES as error:
-                if isinstance(error, TimeoutError) and self._pool is not None:
-                    # The other connections lead into the same silence.
-                    await self._pool.expire_connections()
                 pause = next(pauses, None) if _may_pass(error) else None
                 if pause is None:
                     # Without the cause: it may quote the address and what was to be stored.
@@ -144,11 +141,15 @@ class Database:
                 await connection.execute(self._begin(deadline, read_only=read_only))
                 result = await work(connection)
             await self._commit(connection, deadline, read_only=read_only)
-        except BaseException:
+        except BaseException as error:
             # In what state it is, is not worth finding out: the server rolls back.
             if connection is not None:
                 with suppress(asyncpg.InterfaceError):  # it was lost, and the pool knows
                     connection.terminate()
+                if isinstance(error, TimeoutError):
+                    # The other connections lead into the same silence. Not so where all of them
+                    # were at work: to lose them would make of much to do too much.
+                    await pool.expire_connections()
             raise
         finally:
             if connection is not None:

@@ -267,10 +267,10 @@ async def disturb(
                 await _stop(worker)
         await check(workers[0].settings["DATABASE_URL"], crowd)
         again = check_sent(api, crowd, workers)
+        ends = "one killed, one restarted" if restarts else "one killed"
         return (
-            f"{count} workers, {users} people, one killed{', one restarted' * restarts}:"
-            f" {crowd.taken} questions stored and answered once, in order; {again} answers were being sent at the kill"
-            " and came twice"
+            f"{count} workers, {users} people, {ends}: {crowd.taken} questions stored and answered"
+            f" once, in order; {again} answers were being sent at the kill and came twice"
         )
 
 

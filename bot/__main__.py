@@ -21,13 +21,14 @@ from config import Settings, SettingsError, load_settings
 from conversations import ConversationManager, JsonStorage
 
 from .access import Access
-from .administration import parse_arguments, print_check, print_stats
+from .administration import parse_arguments, print_check, print_migration, print_stats
 from .building import StartError, make_answerer, make_bot, make_limits, port_refusal, reveal
 from .commands import register_commands
 from .context import ContextLimits
-from .homes import choose_home
-from .inboxes import Lease, UpdateInbox
+from .homes import choose_home, find_end
+from .inboxes import UpdateInbox
 from .logs import configure_logging, log_loop_error
+from .metrics import Metrics
 from .polling import leave_webhook, poll, stop_on_signals
 from .router import create_router
 from .texts import Languages
@@ -57,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def administrate(asked: argparse.Namespace, settings: Settings) -> int:
     """Do what an operator asks instead of running; give the exit code."""
     root = settings.conversations_dir
+    if asked.command == "migrate":
+        source, target = find_end(asked.source, settings), find_end(asked.target, settings)
+        return print_migration(source, target, as_json=asked.json)
     if asked.command == "stats":
         return print_stats(root, as_json=asked.json)
     return print_check(
@@ -80,6 +84,8 @@ async def run(settings: Settings) -> None:
         storage = await home.open_storage(opened)
         answerer = make_answerer(settings, opened)
         bot = await make_bot(settings, opened)
+        metrics = Metrics()
+        storage = metrics.counting(storage)
         manager = ConversationManager(storage, raise_errors=True, trash_kept=settings.trash_kept)
         lease = await home.open_lease(bot.id, opened)
         meter = await home.open_meter(bot.id, opened)
@@ -94,18 +100,25 @@ async def run(settings: Settings) -> None:
                 meter=meter,
                 exclusive=True,
                 lease=lease,
+                observer=metrics,
             )
         )
+        dispatcher.update.middleware(metrics.count_update)
         inbox = await home.open_inbox(bot.id, opened)
+        metrics.watch("inbox_open", "Updates that are not over", lambda: inbox.open_count)
         logger.info("%s answers", answerer.name)
         await _introduce(bot)
-        access = Access(settings.allowed_user_ids)
         try:
             if settings.webhook_url is None:
                 await leave_webhook(bot)
+                access = Access(settings.allowed_user_ids)
                 await poll(dispatcher, bot, inbox, stopping, access)
             else:
-                await _serve(settings, manager, dispatcher, bot, inbox, stopping, access, lease)
+                checks: dict[str, Check] = {"storage": lambda: manager.load_index(0)}
+                if lease is not None:
+                    checks["lease"] = lease.check
+                webhook = _make_webhook(settings, dispatcher, bot, inbox, checks, metrics)
+                await _serve(settings, webhook, dispatcher, bot, stopping)
         except TelegramUnauthorizedError as error:
             raise StartError("BOT_TOKEN: Telegram does not know this token") from error
         except TelegramNetworkError as error:
@@ -121,33 +134,40 @@ async def _introduce(bot: Bot) -> None:
         logger.warning("commands could not be registered: %s", error)
 
 
-async def _serve(
+def _make_webhook(
     settings: Settings,
-    manager: ConversationManager,
     dispatcher: Dispatcher,
     bot: Bot,
     inbox: UpdateInbox,
-    stopping: asyncio.Event,
-    access: Access,
-    lease: Lease | None,
-) -> None:
+    checks: dict[str, Check],
+    metrics: Metrics,
+) -> Webhook:
     url, secret = settings.webhook_url, reveal(settings.webhook_secret)
     if settings.bot_token is None or url is None or secret is None:
         raise StartError("WEBHOOK_URL needs BOT_TOKEN: the playground has no webhooks")
-    checks: dict[str, Check] = {"storage": lambda: manager.load_index(0), "telegram": bot.get_me}
-    if lease is not None:
-        checks["lease"] = lease.check
-    webhook = Webhook(
+    return Webhook(
         dispatcher,
         bot,
         inbox,
         path=url.path or "/",
         secret=secret,
-        checks=checks,
-        access=access,
+        checks={**checks, "telegram": bot.get_me},
+        access=Access(settings.allowed_user_ids),
+        metrics=metrics,
     )
+
+
+async def _serve(
+    settings: Settings,
+    webhook: Webhook,
+    dispatcher: Dispatcher,
+    bot: Bot,
+    stopping: asyncio.Event,
+) -> None:
     await bot.set_webhook(
-        str(url), secret_token=secret, allowed_updates=dispatcher.resolve_used_update_types()
+        str(settings.webhook_url),
+        secret_token=reveal(settings.webhook_secret),
+        allowed_updates=dispatcher.resolve_used_update_types(),
     )
     try:
         await webhook.serve(settings.webhook_host, settings.webhook_port, stopping)

@@ -1,7 +1,8 @@
-"""`python -m bot stats` and `python -m bot check`: what an operator asks of a folder of chats.
+"""`python -m bot stats`, `check` and `migrate`: what an operator asks of the chats.
 
-Both only read and take no lock, so that they work while the bot runs; `check --repair` writes, and
-is refused then. Neither needs a token.
+The first two are for a folder. They only read and take no lock, so that they work while the bot
+runs; `check --repair` writes, and is refused then. `migrate` needs both ends for itself. A token
+is needed for none of them.
 """
 
 from __future__ import annotations
@@ -10,15 +11,25 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from conversations import ConversationStorage, StorageError, inspection, repair
+from conversations import (
+    ConversationStorage,
+    StorageError,
+    inspection,
+    migrating,
+    migration_ends,
+    repair,
+)
 
+MigrationEnd = migration_ends.MigrationEnd
 _Finding = inspection.Finding
+_TELL_EVERY = 5.0  # seconds
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -34,9 +45,51 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     stats = commands.add_parser("stats", help="count users, chats, messages, tokens and bytes")
     check = commands.add_parser("check", help="read every file and tell what is wrong")
     check.add_argument("--repair", action="store_true", help="and repair it; not beside the bot")
-    for command in (stats, check):
+    migrate = commands.add_parser(
+        "migrate",
+        help="bring all chats from a folder into a database, or back; stop the bot for it",
+        description="END is a folder, or `database` for that of DATABASE_URL. A migration that"
+        " was cut off goes on when it is run again.",
+    )
+    migrate.add_argument("--from", dest="source", required=True, metavar="END")
+    migrate.add_argument("--to", dest="target", required=True, metavar="END")
+    for command in (stats, check, migrate):
         command.add_argument("--json", action="store_true", help="for programs to read")
     return parser.parse_args(arguments)
+
+
+def print_migration(source: MigrationEnd, target: MigrationEnd, *, as_json: bool) -> int:
+    """Migrate, and print how it goes to stderr and a receipt in the end; 1 where it failed."""
+    try:
+        receipt = asyncio.run(_migrate(source, target))
+    except (OSError, StorageError) as error:
+        sys.stderr.write(f"migrate: {error}\n")
+        return 1
+    told = asdict(receipt)
+    if as_json:
+        _print(json.dumps(told))
+        return 0
+    for what, value in told.items():
+        shown = f"{value:,}" if isinstance(value, int) else value
+        _print(f"{what.replace('_', ' ')}: {shown}")
+    _print("every chat was read again from the target and is as it was")
+    return 0
+
+
+async def _migrate(source: MigrationEnd, target: MigrationEnd) -> migrating.Receipt:
+    told = time.monotonic()
+
+    def tell(done: int, users: int, receipt: migrating.Receipt) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _TELL_EVERY or done == users:
+            told = time.monotonic()
+            sys.stderr.write(f"{done:,} of {users:,} users, {receipt.chats:,} chats\n")
+
+    try:
+        return await migrating.migrate(source, target, progress=tell)
+    finally:
+        await source.storage.close()
+        await target.storage.close()
 
 
 def print_stats(root: Path, *, as_json: bool) -> int:

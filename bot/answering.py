@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol
 from weakref import WeakValueDictionary
 
 from conversations import (
@@ -57,6 +58,17 @@ class AnsweringLimits:
     in_all: int = 50
 
 
+class AnswerObserver(Protocol):
+    """Is told how answers go; its methods are quick and raise nothing."""
+
+    def begun(self) -> None: ...
+
+    def first_word(self, seconds: float) -> None:
+        """Tell how long the model took to its first word."""
+
+    def ended(self, ending: Ending) -> None: ...
+
+
 @dataclass(slots=True)
 class _Lane:
     """One chat's questions, answered one after another by one task."""
@@ -88,6 +100,20 @@ class _Lane:
         return left
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What is seen of one answer."""
+
+    observer: AnswerObserver | None
+    ending: Ending = "interrupted"
+    begun: float | None = field(default_factory=time.monotonic)
+
+    def word(self) -> None:
+        if self.begun is not None and self.observer is not None:
+            self.observer.first_word(time.monotonic() - self.begun)
+        self.begun = None
+
+
 class Answering:
     """Runs answers in tasks of its own, so that no handler waits for a model.
 
@@ -105,6 +131,7 @@ class Answering:
         pacing: Pacing | None = None,
         know: Callable[[Person], Awaitable[Person]] | None = None,
         quotas: Quotas | None = None,
+        observer: AnswerObserver | None = None,
     ) -> None:
         """`know` gives a person with what they have set by now: answers take their time."""
         self.limits = limits or AnsweringLimits()
@@ -116,6 +143,7 @@ class Answering:
         self._pacing = pacing or Pacing()
         self._know = know
         self._quotas = quotas
+        self._observer = observer
         self._lanes: dict[tuple[int, str], _Lane] = {}
         self._slots = asyncio.Semaphore(self.limits.in_all)
         self._slots_of: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
@@ -297,21 +325,34 @@ class Answering:
         if not context.turns:
             return None
         live = self._live(question, lane)
-        async with live:
-            result, failure = await self._read(context, question, live, lane)
+        with self._observed() as seen:
+            async with live:
+                result, failure = await self._read(context, question, live, lane, seen)
+            seen.ending = "failed" if failure else lane.ending
         if self._quotas is not None:
             await self._quotas.spend(question.person.user_id, tokens_used(context, result))
-        ending: Ending = "failed" if failure else lane.ending
-        return FinishedAnswer(question, context, result, ending, failure, live.placeholder)
+        return FinishedAnswer(question, context, result, seen.ending, failure, live.placeholder)
+
+    @contextmanager
+    def _observed(self) -> Iterator[_Seen]:
+        """Tell the observer of an answer; one that is cut off is interrupted."""
+        seen = _Seen(self._observer)
+        if self._observer is not None:
+            self._observer.begun()
+        try:
+            yield seen
+        finally:
+            if self._observer is not None:
+                self._observer.ended(seen.ending)
 
     async def _read(
-        self, context: Context, question: Question, live: LiveAnswer, lane: _Lane
+        self, context: Context, question: Question, live: LiveAnswer, lane: _Lane, seen: _Seen
     ) -> tuple[AnswerResult, AnswerError | None]:
         """Read an answer to its end, until it is stopped, or until it fails."""
         result = AnswerResult("partial", "")
         try:
             async with self._open(context, question.mode) as stream:
-                lane.reading = asyncio.create_task(_show_all(stream, live))
+                lane.reading = asyncio.create_task(_show_all(stream, live, seen))
                 if lane.ending != "complete":
                     lane.reading.cancel()
                 try:
@@ -397,8 +438,9 @@ class Answering:
         task.add_done_callback(self._background.discard)
 
 
-async def _show_all(stream: AnswerStream, live: LiveAnswer) -> None:
+async def _show_all(stream: AnswerStream, live: LiveAnswer, seen: _Seen) -> None:
     text = ""
     async for delta in stream:
+        seen.word()
         text += delta
         live.show(text)

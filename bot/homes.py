@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from config import Settings
-from conversations import ConversationStorage, JsonStorage, StorageError
+from conversations import ConversationStorage, JsonStorage, StorageError, migration_ends
 
 from .building import StartError, reveal
 from .inbox import Inbox
 from .inboxes import Lease, UpdateInbox
 from .metering import Meter, UsageMeter
+
+MigrationEnd = migration_ends.MigrationEnd
 
 if TYPE_CHECKING:
     from conversations import PostgresStorage
@@ -40,6 +42,28 @@ class Home(Protocol):
 def choose_home(settings: Settings) -> Home:
     url = reveal(settings.database_url)
     return Folder(settings.conversations_dir) if url is None else SharedDatabase(url)
+
+
+def find_end(name: str, settings: Settings) -> MigrationEnd:
+    """Give what an operator names as an end of a migration, not opened yet.
+
+    :raises StartError: it cannot be.
+    """
+    if name != "database":
+        return migration_ends.FolderEnd(Path(name))
+    url = reveal(settings.database_url)
+    if url is None:
+        raise StartError("`database` is that of DATABASE_URL, which is not set")
+    return migration_ends.DatabaseEnd(_connect(url))
+
+
+def _connect(url: str) -> PostgresStorage:
+    try:
+        from conversations import PostgresStorage
+    except ImportError as error:
+        package = "pip install -r requirements-postgres.txt"
+        raise StartError(f"DATABASE_URL needs a driver: {package}") from error
+    return PostgresStorage(url)
 
 
 class Folder:
@@ -93,14 +117,9 @@ class SharedDatabase:
         self._lease: PostgresLease | None = None
 
     async def open_storage(self, opened: AsyncExitStack) -> ConversationStorage:
-        try:
-            from conversations import PostgresStorage
+        self._storage = storage = _connect(self._url)
+        from .postgres_tables import prepare
 
-            from .postgres_tables import prepare
-        except ImportError as error:
-            package = "pip install -r requirements-postgres.txt"
-            raise StartError(f"DATABASE_URL needs a driver: {package}") from error
-        self._storage = storage = PostgresStorage(self._url)
         opened.push_async_callback(storage.close)
         with _told():
             await storage.open()

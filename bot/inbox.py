@@ -99,6 +99,11 @@ class Inbox:
         return [entry for entry in self._open.values() if not entry.begun]
 
     @property
+    def open_count(self) -> int:
+        """Tell how many updates are not over."""
+        return len(self._open)
+
+    @property
     def is_empty(self) -> bool:
         """Tell whether everything is over that has come in."""
         return not self._open

@@ -102,6 +102,10 @@ class PostgresInbox:
             await asyncio.sleep(1)
 
     @property
+    def open_count(self) -> int:
+        return len(self._open)
+
+    @property
     def is_empty(self) -> bool:
         return not self._open
 

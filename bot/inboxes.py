@@ -29,6 +29,10 @@ class UpdateInbox(Protocol):
     """
 
     @property
+    def open_count(self) -> int:
+        """Tell how many updates are not over that are to be handled here."""
+
+    @property
     def is_empty(self) -> bool:
         """Tell whether everything is over that is to be handled here."""
 

@@ -27,6 +27,7 @@ from .turns import Turn
 
 logger = logging.getLogger(__name__)
 
+_AT_ONCE = 64  # handlers; with more a storage keeps each of them waiting for too long
 PATIENCE = 10  # seconds for handlers at the end; what takes longer is handled after the start
 
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
@@ -90,6 +91,7 @@ class Incoming(BaseMiddleware):
         self._is_ending = False
         self._handling: set[asyncio.Task[Any]] = set()
         self._handed_out: set[int] = set()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._turns: WeakValueDictionary[int, Turn] = WeakValueDictionary()
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
@@ -105,7 +107,7 @@ class Incoming(BaseMiddleware):
                 await Receipt(self._inbox, entry).over()
             return None
         self._count(asyncio.current_task())
-        async with self._turn_of(data).of(event.update_id):
+        async with self._turn_of(data).of(event.update_id), self._slots:
             if entry is None:  # it was fed by somebody else
                 return await handler(event, data)
             return await self._handle(handler, event, data, entry)

@@ -10,7 +10,7 @@ from conversations import ConversationManager
 
 from .access import Access
 from .answerers import Answerer, SimpleAnswerer, as_answerer
-from .answering import Answering
+from .answering import Answering, AnswerObserver
 from .context import ContextLimits
 from .forgetting import Forgetting
 from .handlers.answers import create_answers_router
@@ -49,6 +49,7 @@ def create_router(
     meter: UsageMeter | None = None,
     exclusive: bool = False,
     lease: Lease | None = None,
+    observer: AnswerObserver | None = None,
 ) -> Router:
     """Build the plugin: menus for many chats and, with an `answerer`, the dialog itself.
 
@@ -59,7 +60,8 @@ def create_router(
     `limits` hold for each person; a `meter` that has a file keeps what was used over a restart.
     `exclusive` says that the whole bot is ours: `/start` and `/help`, stickers and voice messages,
     unknown commands, foreign buttons and inline queries are answered as well. Where many processes
-    share a bot, each has a `lease`: when that is lost, all that runs here is given up.
+    share a bot, each has a `lease`: when that is lost, all that runs here is given up. An
+    `observer` is told how answers go, for figures.
 
     Running answers are stopped and stored when the dispatcher shuts down; close the storage after
     that. A router belongs to one dispatcher, and needs a manager with `raise_errors=True` to tell
@@ -74,7 +76,12 @@ def create_router(
         lease.watch(lost=pastes.abandon)
     if answerer is not None:
         answering = Answering(
-            manager, as_answerer(answerer), context=context, know=people.know, quotas=quotas
+            manager,
+            as_answerer(answerer),
+            context=context,
+            know=people.know,
+            quotas=quotas,
+            observer=observer,
         )
         router.shutdown.register(pastes.close)
         router.shutdown.register(answering.close)
@@ -90,13 +97,13 @@ def create_router(
         forgetting=Forgetting(manager, answering, pastes),
         exclusive=exclusive,
     )
-    for observer in (
+    for event in (
         router.message,
         router.edited_message,
         router.callback_query,
         router.inline_query,
     ):
-        observer.middleware(ours)
+        event.middleware(ours)
     router.callback_query.middleware(OwnerGuard())
 
     router.include_routers(create_searching_router(), create_forking_router())

@@ -17,6 +17,7 @@ from conversations import StorageError
 from .access import Access
 from .inboxes import UpdateInbox
 from .incoming import PATIENCE, Incoming
+from .metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ class Webhook:
     """An HTTP server for one bot's updates, behind a proxy that speaks TLS.
 
     `checks` are asked by `GET /healthz`, each under its name; one that raises or takes longer than
-    five seconds makes the answer 503.
+    five seconds makes the answer 503. `GET /metrics` gives the `metrics`, to whoever asks: a proxy
+    is to let strangers to the webhook's path alone.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Webhook:
         secret: str,
         checks: dict[str, Check],
         access: Access | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._bot = bot
@@ -54,6 +57,9 @@ class Webhook:
         self._application = web.Application(client_max_size=_MOST_BYTES)
         self._application.router.add_post(path or "/", self._take)
         self._application.router.add_get("/healthz", self._tell_health)
+        if metrics is not None:
+            self._metrics = metrics
+            self._application.router.add_get("/metrics", self._tell_metrics)
 
     async def serve(self, host: str, port: int, stopping: asyncio.Event) -> None:
         """Serve until `stopping` is set; return when handlers are done and answers are stored.
@@ -93,6 +99,10 @@ class Webhook:
             logger.warning("update %d was not taken: %s", raw["update_id"], error)
             return web.Response(status=503)  # Telegram brings it again
         return web.Response()
+
+    async def _tell_metrics(self, _request: web.Request) -> web.Response:
+        headers = {"Content-Type": self._metrics.content_type}
+        return web.Response(body=self._metrics.render(), headers=headers)
 
     async def _tell_health(self, _request: web.Request) -> web.Response:
         names = list(self._checks)

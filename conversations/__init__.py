@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import durable, inspection
+from . import durable, inspection, migrating, migration_ends
 from .errors import (
     ConversationError,
     FolderInUseError,
@@ -75,6 +75,8 @@ __all__ = [
     "durable",
     "inspection",
     "is_valid_id",
+    "migrating",
+    "migration_ends",
     "name_from_question",
     "parse_time",
     "repair",

@@ -79,7 +79,7 @@ def count(root: Path) -> Iterator[Census]:
 
     :raises OSError: the folder cannot be listed.
     """
-    for user_id, folder in _user_folders(root):
+    for user_id, folder in user_folders(root):
         living = list(_metadata_in(folder, user_id))
         deleted = list(_metadata_in(folder / TRASH, user_id))
         footprint = Footprint(
@@ -103,7 +103,7 @@ def check(root: Path, *, trash_since: datetime) -> list[Finding]:
     """
     found = []
     at_root = list(_check_root(root))
-    for user_id, folder in _user_folders(root):
+    for user_id, folder in user_folders(root):
         wrong = list(_check_user(root, folder, user_id, trash_since))
         for _ in range(_LOOKS - 1):
             if wrong:
@@ -114,7 +114,11 @@ def check(root: Path, *, trash_since: datetime) -> list[Finding]:
     return [finding for finding in at_root if finding in still] + found
 
 
-def _user_folders(root: Path) -> Iterator[tuple[int, Path]]:
+def user_folders(root: Path) -> Iterator[tuple[int, Path]]:
+    """Give every user's number and folder.
+
+    :raises OSError: the folder of all chats is not there, or may not be read.
+    """
     with os.scandir(root) as found:
         names = sorted(item.name for item in found if item.is_dir())
     for name in names:

@@ -39,9 +39,9 @@ class Program:
         """Start it with a Telegram that is elsewhere; when it polls, that one knows."""
         await self._spawn()
 
-    async def fail(self) -> tuple[int, str]:
+    async def fail(self, *arguments: str) -> tuple[int, str]:
         """Run it to its end; give the exit code and what it wrote to stderr."""
-        process = await self._spawn()
+        process = await self._spawn(*arguments)
         return await self._code(process), self.log
 
     async def stop(self, signum: signal.Signals = signal.SIGTERM) -> int:
@@ -64,11 +64,11 @@ class Program:
             code = await self.stop()
             assert code == 0, self.log
 
-    async def _spawn(self) -> Process:
+    async def _spawn(self, *arguments: str) -> Process:
         ours = {"BOT_TOKEN": "", "DATABASE_URL": ""}
         ours |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", cwd=self._folder, stdout=PIPE, stderr=PIPE,
+            sys.executable, "-m", "bot", *arguments, cwd=self._folder, stdout=PIPE, stderr=PIPE,
             env={**os.environ, **ours, **self._settings},
         )  # fmt: skip
         return self._process

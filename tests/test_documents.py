@@ -94,7 +94,7 @@ def reads_as(language: str, text: str) -> Any:
 
 @pytest.mark.parametrize(("document", "language", "text"), list(blocks()))
 def test_a_block_is_of_its_form(document: str, language: str, text: str) -> None:
-    assert language in {"", "console", "python", "json", "yaml", "ini", "nginx"}
+    assert language in {"", "console", "python", "json", "yaml", "ini", "nginx", "dockerfile"}
     assert reads_as(language, text)
     if language == "python":
         assert document in PYTHON_BLOCKS_ARE_RUN_BY

@@ -200,14 +200,18 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
     assert expected - names == {"conversations/bot/__main__.py"}
 
 
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def test_what_the_wheel_needs_is_what_it_imports(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         [metadata] = [name for name in archive.namelist() if name.endswith("/METADATA")]
         needs = Parser().parsestr(archive.read(metadata).decode()).get_all("Requires-Dist") or []
-    declared = {re.split(r"[ \[<>=;]", need)[0].lower().replace("-", ".") for need in needs}
+    declared = {normal(re.split(r"[ \[<>=;]", need)[0]) for need in needs}
     distributions = importlib.metadata.packages_distributions()
     imported = {
-        distributions[top][0].lower().replace("-", ".")
+        normal(distributions[top][0])
         for path in SOURCES
         if path.name not in {"config.py", "__main__.py"}
         for level, module, _ in imports(path)

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from conversations import ConversationStorage, PostgresStorage, StorageError
-from tests.postgres_server import PostgresServer, new_schema
+from tests.postgres_server import PostgresServer, new_schema, opened_postgres
 from tests.storages import USER, new_chat, question, texts
 from tests.tcp_proxy import Fault, TcpProxy
 
@@ -369,3 +369,28 @@ async def test_a_server_that_crashes_and_comes_back(own_server: PostgresServer) 
         there = await stored(storages[0], "a")
         assert len(there) == 120
         assert set(there) == set(acknowledged)
+
+
+async def test_more_to_do_than_in_time_costs_no_connection(database_url: str) -> None:
+    async with opened_postgres(database_url, max_connections=2, timeout=2) as storage:
+        await storage.open()
+        database, let_go = storage.database, asyncio.Event()
+        pids: set[int] = set()
+
+        async def hold(connection: Any) -> None:
+            pids.add(await connection.fetchval("select pg_backend_pid()"))
+            await let_go.wait()
+
+        holding = [
+            asyncio.create_task(database.transact(hold, deadline=database.deadline(30)))
+            for _ in range(2)
+        ]
+        while len(pids) < 2:
+            await asyncio.sleep(0.005)
+        before = set(pids)
+        with pytest.raises(StorageError, match="did not answer"):
+            await storage.read_index(1)
+        let_go.set()
+        await asyncio.gather(*holding)
+        await database.transact(hold, deadline=database.deadline(30))
+        assert pids == before

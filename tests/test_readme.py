@@ -61,6 +61,14 @@ def test_the_file_is_of_the_form_that_is_written() -> None:
     assert parts[0]["metadata"]["message_count"] == parts[1].count(b'"user_question"') == 1
 
 
+def test_the_settings_of_the_deployment_are_settings() -> None:
+    deployment = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    named = set(
+        re.findall(r"\b(?:BOT|WEBHOOK|DATABASE|MODEL|LIMIT|CONVERSATIONS)_[A-Z_]+", deployment)
+    )
+    assert named - {name.upper() for name in Settings.model_fields} == {"DATABASE_PASSWORD"}
+
+
 def test_every_command_and_setting_is_in_the_readme() -> None:
     assert [command for command in COMMANDS if f"`/{command}" not in README] == []
     assert [name for name in Settings.model_fields if f"`{name.upper()}`" not in README] == []

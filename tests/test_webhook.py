@@ -19,6 +19,7 @@ from aiogram import Bot, Dispatcher
 from aiogram.types import Message
 
 from bot.inbox import Inbox
+from bot.metrics import Metrics
 from bot.playground import Playground
 from bot.webhook import Webhook
 from tests.playground_client import Person
@@ -70,7 +71,13 @@ async def serving(folder: Path) -> AsyncIterator[Served]:
             raise OSError("as told")
 
     webhook = Webhook(
-        dispatcher, bot, inbox, path="/telegram", secret=SECRET, checks={"storage": check}
+        dispatcher,
+        bot,
+        inbox,
+        path="/telegram",
+        secret=SECRET,
+        checks={"storage": check},
+        metrics=Metrics(),
     )
     async with aiohttp.ClientSession() as http:
         bot_side = Served(f"http://127.0.0.1:{port}", inbox, http)
@@ -174,6 +181,13 @@ async def test_health_tells_what_is_wrong(served: Served) -> None:
     assert await health() == (200, {"storage": True})
     served.well = False
     assert await health() == (503, {"storage": False})
+
+
+async def test_numbers_are_there_for_prometheus(served: Served) -> None:
+    async with served.http.get(f"{served.url}/metrics") as response:
+        assert response.status == 200
+        assert response.content_type == "text/plain"
+        assert "# TYPE bot_first_word_seconds histogram" in await response.text()
 
 
 async def test_nothing_else_is_served(served: Served) -> None:

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     conversations_dir: Annotated[Path, Field(description="the folder in which chats are kept")] = (
         Path("data/conversations")
     )
+    journal: Annotated[
+        bool, Field(description="true or false: whether new messages go to a journal first")
+    ] = False
     model: Annotated[
         str | None,
         Field(description="anthropic:NAME, openai:NAME or ollama:NAME; none runs the echo"),

@@ -86,7 +86,7 @@ async def run(settings: Settings) -> None:
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     async with AsyncExitStack() as opened:
-        storage = JsonStorage(settings.conversations_dir)
+        storage = JsonStorage(settings.conversations_dir, journal=settings.journal)
         opened.push_async_callback(storage.close)
         try:
             await storage.open()

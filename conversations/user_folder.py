@@ -294,6 +294,8 @@ class UserFolder:
         self, message: ConversationMessage, *, updated_at: str, first_name: str | None
     ) -> tuple[Added, ConversationMetadata] | None:
         """Do what `append_to_active` does, in the same way."""
+        if not self.is_current():  # another one may have been made active by hand
+            return None
         active = self._state.index.last_active_conversation_id
         chat = self._state.at_hand(active) if active is not None else None
         if chat is None:

@@ -10,7 +10,12 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.faults.chat_files import ChatFiles, JournalledChatFiles, SpoiltChatFiles
+from tests.faults.chat_files import (
+    ChatFiles,
+    JournalledChatFiles,
+    SpoiltChatFiles,
+    WarmJournal,
+)
 from tests.faults.folders import Tree
 from tests.faults.inbox_file import InboxFile
 from tests.faults.operations import Operation, State
@@ -61,5 +66,11 @@ class Subject(Protocol):
 
 SUBJECTS: dict[str, Subject] = {
     subject.name: subject
-    for subject in (ChatFiles(), JournalledChatFiles(), SpoiltChatFiles(), InboxFile())
+    for subject in (
+        ChatFiles(),
+        JournalledChatFiles(),
+        WarmJournal(),
+        SpoiltChatFiles(),
+        InboxFile(),
+    )
 }

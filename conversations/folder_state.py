@@ -57,10 +57,6 @@ class FolderState:
         told = sum(len(entry.metadata.instructions) for entry in self.entries.values())
         return self.held.cached_bytes + told + _ENTRY_BYTES * (1 + len(self.entries))
 
-    @property
-    def has_changes(self) -> bool:
-        return bool(self._changed)
-
     def is_current(self) -> bool:
         """Tell whether index, names and changed chats are as we left them, and all is repaired."""
         is_same = self._is_tidy and self._seen == self._look()
@@ -76,10 +72,20 @@ class FolderState:
         )
 
     def at_hand(self, conversation_id: str) -> ChatFile | None:
-        """Give a living chat where it can be changed without a look into its file."""
-        chat = self._changed.get(conversation_id) or self.held.chat(conversation_id)
-        is_sound = self.is_settled and chat is not None and not chat.damaged
-        return chat if is_sound and self.is_same(conversation_id) else None
+        """Give a living chat where it can be changed without a look into its file.
+
+        One that has changed was looked at then, and is looked at again before it is written.
+        """
+        chat = self._changed.get(conversation_id)
+        if chat is None:
+            chat = self.held.chat(conversation_id)
+            if chat is None or not self.is_same(conversation_id):
+                return None
+        return chat if self.is_settled and not chat.damaged else None
+
+    def has_changed(self, conversation_id: str) -> bool:
+        """Tell a chat that `flush` would write."""
+        return conversation_id in self._changed
 
     def file(self, conversation_id: str) -> Path:
         """Give where a chat is; what is no id could lead elsewhere."""

@@ -127,6 +127,10 @@ class Journal:
         entries = list(self._waiting.get(user_id, ()))  # at once: the writing thread takes out
         return [entry.added for entry in entries if entry.added]
 
+    def is_waiting(self, user_id: int) -> bool:
+        """Tell whether something is not in a user's files yet."""
+        return user_id in self._waiting
+
     def users(self) -> list[int]:
         """Give those of whom something waits."""
         return list(self._waiting)

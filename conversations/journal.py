@@ -60,6 +60,7 @@ class Journal:
         self._recorded: dict[int, int] = {}  # the last number of a user since the last mark
         self._undone: set[int] = set()  # users in whose memory is what could not be recorded
         self._unsynced: dict[int, Entry] = {}
+        self.failures = 0
 
     @property
     def is_empty(self) -> bool:
@@ -228,11 +229,11 @@ class Journal:
 
     def _undo(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            if entry.added is not None:
-                self._undone.add(entry.user_id)
-                waiting = self._waiting.get(entry.user_id, [])
-                if entry in waiting:
-                    waiting.remove(entry)
+            waiting = self._waiting.get(entry.user_id, [])
+            if entry in waiting:
+                waiting.remove(entry)
+        self._undone.update(entry.user_id for entry in entries if entry.added is not None)
+        self.failures += 1  # who has looked before may have seen what is undone now
 
     def _tell(self, entries: Sequence[Entry], error: OSError | None) -> None:
         for entry in entries:

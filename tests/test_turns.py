@@ -72,6 +72,48 @@ async def test_users_do_not_wait_for_each_other(bench: Bench) -> None:
     assert await asyncio.gather(*calls) == [1, 2, 3]
 
 
+async def test_what_needs_no_thread_is_done_at_once_in_its_turn(bench: Bench) -> None:
+    assert await bench.turns.take(1, 0, at_once=lambda: "at once") == "at once"
+    first = bench.call(1)
+    await bench.has_begun()
+    second = asyncio.create_task(bench.turns.take(1, 2, at_once=lambda: "second"))
+    third = bench.call(3)
+    await asyncio.sleep(0)
+    assert not second.done()
+    for _ in range(2):
+        bench.may_go_on.release()
+    assert [await first, await second, await third] == [1, "second", 3]
+    assert bench.batches == [(1, [1]), (1, [3])]
+
+
+async def test_an_error_at_once_is_of_its_caller(bench: Bench) -> None:
+    def fail() -> None:
+        raise ValueError("mine")
+
+    first = bench.call(1)
+    await bench.has_begun()
+    second = asyncio.create_task(bench.turns.take(1, 2, at_once=fail))
+    third = bench.call(3)
+    await asyncio.sleep(0)
+    for _ in range(2):
+        bench.may_go_on.release()
+    assert [await first, await third] == [1, 3]
+    with pytest.raises(ValueError, match="mine"):
+        await second
+
+
+async def test_those_who_call_again_at_once_join(bench: Bench) -> None:
+    async def twice(number: int) -> None:
+        for _ in range(2):
+            await bench.turns.take(1, number, joins=True)
+
+    calls = [asyncio.create_task(twice(number)) for number in range(3)]
+    for _ in range(4):
+        bench.may_go_on.release()
+    await asyncio.gather(*calls)
+    assert bench.batches == [(1, [0]), (1, [1, 2, 0]), (1, [1, 2])]
+
+
 async def test_who_is_cancelled_while_waiting_is_left_out(bench: Bench) -> None:
     first = bench.call(0)
     await bench.has_begun()

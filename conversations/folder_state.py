@@ -17,7 +17,14 @@ from pathlib import Path
 
 from . import json_lines
 from .chat_file import ChatFile, FileIdentity, find_chats, read_last, read_metadata
-from .durable import count_aside, keep_aside, replace_file, sweep_temporary, sync_folder
+from .durable import (
+    count_aside,
+    keep_aside,
+    looking_into,
+    replace_file,
+    sweep_temporary,
+    sync_folder,
+)
 from .held_chats import HeldChats
 from .index_file import Entry, ReadIndex, encode_index, hand_out, read_index
 from .interrupted import finish_interrupted
@@ -225,11 +232,28 @@ class FolderState:
 
     def refresh(self) -> None:
         """Notice every chat that was edited or removed by somebody else."""
-        for conversation_id, entry in list(self.entries.items()):
+        for conversation_id, entry in self._edited():
             try:
                 self.entry(conversation_id)
             except OSError as error:
                 self._keep_unreadable(conversation_id, entry, error)
+
+    def _edited(self) -> list[tuple[str, Entry]]:
+        """Give the chats whose files need a look; there may be thousands that need none."""
+        if not self.entries:
+            return []
+        edited, stat = [], os.stat
+        with looking_into(self._folder) as (start, descriptor):
+            for conversation_id, entry in self.entries.items():
+                try:
+                    status = stat(f"{start}{conversation_id}.json", dir_fd=descriptor)
+                except OSError:
+                    edited.append((conversation_id, entry))
+                    continue
+                known = entry.identity
+                if known is not None and (status.st_size, status.st_mtime_ns) != known:
+                    edited.append((conversation_id, entry))
+        return edited
 
     def examine(self, conversation_id: str, known: ConversationMetadata | None = None) -> None:
         """Take a file that the index does not know, or knows otherwise, into the entries.

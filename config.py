@@ -52,6 +52,9 @@ class Settings(BaseSettings):
             " none keeps chats in CONVERSATIONS_DIR"
         ),
     ] = None
+    journal: Annotated[
+        bool, Field(description="true or false: whether new messages go to a journal first")
+    ] = False
     model: Annotated[
         str | None,
         Field(description="anthropic:NAME, openai:NAME or ollama:NAME; none runs the echo"),

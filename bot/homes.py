@@ -41,7 +41,9 @@ class Home(Protocol):
 
 def choose_home(settings: Settings) -> Home:
     url = reveal(settings.database_url)
-    return Folder(settings.conversations_dir) if url is None else SharedDatabase(url)
+    if url is not None:
+        return SharedDatabase(url)
+    return Folder(settings.conversations_dir, journal=settings.journal)
 
 
 def find_end(name: str, settings: Settings) -> MigrationEnd:
@@ -69,11 +71,12 @@ def _connect(url: str) -> PostgresStorage:
 class Folder:
     """A folder of files, which one process has to itself."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, journal: bool) -> None:
         self._path = path
+        self._journal = journal
 
     async def open_storage(self, opened: AsyncExitStack) -> ConversationStorage:
-        storage = JsonStorage(self._path)
+        storage = JsonStorage(self._path, journal=self._journal)
         opened.push_async_callback(storage.close)
         try:
             await storage.open()

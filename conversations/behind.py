@@ -23,6 +23,7 @@ class Behind:
         """`tidy` is called when a number of users were brought up to date."""
         self._turns = turns
         self._tidy = tidy
+        self.delay = _DELAY
         self._users: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._working: asyncio.Task[None] | None = None
@@ -33,7 +34,7 @@ class Behind:
             return
         self._users.add(user_id)
         if self._timer is None and self._working is None:
-            self._wait(_DELAY)
+            self._wait(self.delay)
 
     async def catch_up(self) -> None:
         """Do it now for all.
@@ -63,7 +64,7 @@ class Behind:
             self._working = asyncio.get_running_loop().create_task(self._work_quietly())
 
     async def _work_quietly(self) -> None:
-        delay = _DELAY
+        delay = self.delay
         try:
             await self._work()
         except StorageClosedError:

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 _FILE_MODE = 0o600
@@ -76,6 +77,22 @@ def make_folder(folder: Path) -> None:
         # What we may not open, somebody else has made.
         with contextlib.suppress(PermissionError):
             sync_folder(folder.parent)
+
+
+@contextlib.contextmanager
+def looking_into(folder: str) -> Iterator[tuple[str, int | None]]:
+    """Give what names of files in a folder begin with, and the descriptor that they go with."""
+    descriptor = None
+    if os.stat in os.supports_dir_fd:
+        with contextlib.suppress(OSError):  # it only makes many looks cheaper
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    if descriptor is None:
+        yield f"{folder}/", None
+        return
+    try:
+        yield "", descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _is_empty(folder: Path) -> bool:

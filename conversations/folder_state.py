@@ -17,7 +17,14 @@ from pathlib import Path
 
 from . import json_lines
 from .chat_file import ChatFile, FileIdentity, find_chats, read_last, read_metadata
-from .durable import count_aside, keep_aside, replace_file, sweep_temporary, sync_folder
+from .durable import (
+    count_aside,
+    keep_aside,
+    looking_into,
+    replace_file,
+    sweep_temporary,
+    sync_folder,
+)
 from .held_chats import HeldChats
 from .index_file import Entry, ReadIndex, encode_index, hand_out, read_index
 from .interrupted import finish_interrupted
@@ -57,10 +64,6 @@ class FolderState:
         told = sum(len(entry.metadata.instructions) for entry in self.entries.values())
         return self.held.cached_bytes + told + _ENTRY_BYTES * (1 + len(self.entries))
 
-    @property
-    def has_changes(self) -> bool:
-        return bool(self._changed)
-
     def is_current(self) -> bool:
         """Tell whether index, names and changed chats are as we left them, and all is repaired."""
         is_same = self._is_tidy and self._seen == self._look()
@@ -76,10 +79,20 @@ class FolderState:
         )
 
     def at_hand(self, conversation_id: str) -> ChatFile | None:
-        """Give a living chat where it can be changed without a look into its file."""
-        chat = self._changed.get(conversation_id) or self.held.chat(conversation_id)
-        is_sound = self.is_settled and chat is not None and not chat.damaged
-        return chat if is_sound and self.is_same(conversation_id) else None
+        """Give a living chat where it can be changed without a look into its file.
+
+        One that has changed was looked at then, and is looked at again before it is written.
+        """
+        chat = self._changed.get(conversation_id)
+        if chat is None:
+            chat = self.held.chat(conversation_id)
+            if chat is None or not self.is_same(conversation_id):
+                return None
+        return chat if self.is_settled and not chat.damaged else None
+
+    def has_changed(self, conversation_id: str) -> bool:
+        """Tell a chat that `flush` would write."""
+        return conversation_id in self._changed
 
     def file(self, conversation_id: str) -> Path:
         """Give where a chat is; what is no id could lead elsewhere."""
@@ -219,11 +232,28 @@ class FolderState:
 
     def refresh(self) -> None:
         """Notice every chat that was edited or removed by somebody else."""
-        for conversation_id, entry in list(self.entries.items()):
+        for conversation_id, entry in self._edited():
             try:
                 self.entry(conversation_id)
             except OSError as error:
                 self._keep_unreadable(conversation_id, entry, error)
+
+    def _edited(self) -> list[tuple[str, Entry]]:
+        """Give the chats whose files need a look; there may be thousands that need none."""
+        if not self.entries:
+            return []
+        edited, stat = [], os.stat
+        with looking_into(self._folder) as (start, descriptor):
+            for conversation_id, entry in self.entries.items():
+                try:
+                    status = stat(f"{start}{conversation_id}.json", dir_fd=descriptor)
+                except OSError:
+                    edited.append((conversation_id, entry))
+                    continue
+                known = entry.identity
+                if known is not None and (status.st_size, status.st_mtime_ns) != known:
+                    edited.append((conversation_id, entry))
+        return edited
 
     def examine(self, conversation_id: str, known: ConversationMetadata | None = None) -> None:
         """Take a file that the index does not know, or knows otherwise, into the entries.

@@ -92,7 +92,7 @@ class FolderWork:
         is_undone = self._journal.is_undone(user_id)
         if kind is Kind.ERASE:
             self._journal.forget(user_id)
-        elif kind is not Kind.FILES or folder.has_changes or is_undone:
+        elif kind is not Kind.FILES or is_undone or self._journal.is_waiting(user_id):
             folder.settle()
             if kind is not Kind.ADD or is_undone:
                 self._write(user_id, folder)

@@ -4,9 +4,6 @@ One thread writes whatever waits in one go and syncs it once. What was recorded 
 until its user's files are written; after a crash it is read from the journal, and waits again.
 Doing a record twice does no harm while only messages were added since. So whatever else is done
 to a user's chats has to wait for a mark that what was recorded of this user before is done.
-
-The journal is a row of files, of which only the last one grows. The first goes when all that it
-holds is in the files of the chats. One whose write or sync failed is never written to again.
 """
 
 from __future__ import annotations
@@ -14,24 +11,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import queue
-import secrets
 import threading
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .durable import sync_folder
-from .journal_records import Added, Record, encode, framed, read_records
+from .journal_files import JournalFiles
+from .journal_records import Added, Record, encode
 
 logger = logging.getLogger(__name__)
 
-_NAME = ".journal-"
 _FILE_BYTES = 4 * 1024 * 1024
 _MOST = 1000  # records in one go
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -49,44 +43,33 @@ class Entry:
     error: OSError | None = None
 
 
-@dataclass(slots=True, eq=False)
-class _File:
-    path: Path
-    descriptor: int | None  # None: it is not written to any more
-    first: int
-    last: int = 0
-    size: int = 0
-
-
 class Journal:
     """`load`, `finish` and `tidy` block. The others are of the event loop, or of any thread."""
 
     def __init__(self, root: Path, *, file_bytes: int = _FILE_BYTES) -> None:
-        """After about `file_bytes` the next file is begun."""
-        self._root = root
-        self.file_bytes = file_bytes
+        self._files = JournalFiles(root, file_bytes)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._pending: deque[Entry] = deque()
+        self._calls: queue.SimpleQueue[bool] = (
+            queue.SimpleQueue()
+        )  # to write; False: for the last time
+        self._is_called = False
         self._thread: threading.Thread | None = None
-        self._files_lock = threading.Lock()
-        self._files: list[_File] = []
         self._next = 1  # the number of the next record; the writing thread alone counts
         self._waiting: dict[int, list[Entry]] = {}  # recorded, and not in the files yet
         self._recorded: dict[int, int] = {}  # the last number of a user since the last mark
         self._undone: set[int] = set()  # users in whose memory is what could not be recorded
         self._unsynced: dict[int, Entry] = {}
-        self._is_to_turn = False
+        self.failures = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is no file of it."""
+        return self._files.is_empty
 
     def load(self) -> None:
         """Read what a process before has left, once. The folder must be ours."""
-        files, found = [], []
-        for path in self._root.glob(f"{_NAME}*"):
-            records = list(read_records(path))
-            first, last = (records[0].number, records[-1].number) if records else (0, 0)
-            files.append(_File(path, None, first, last))
-            found += records
-        self._files = sorted(files, key=lambda file: file.first)
-        for record in sorted(found, key=lambda record: record.number):
+        for record in self._files.load():
             self._take_in(record)
             self._next = record.number + 1
 
@@ -106,9 +89,11 @@ class Journal:
             self._loop = asyncio.get_running_loop()
         entry = Entry(user_id, added, encode(user_id, added), done=self._loop.create_future())
         self._waiting.setdefault(user_id, []).append(entry)
-        self._recorded[user_id] = self._next
         self._unsynced[user_id] = entry
-        self._send(entry)
+        self._pending.append(entry)
+        if not self._is_called:  # once for all that the event loop has to do now
+            self._is_called = True
+            self._loop.call_soon(self._call)
         return entry
 
     async def recorded(self, entry: Entry) -> None:
@@ -143,6 +128,10 @@ class Journal:
         entries = list(self._waiting.get(user_id, ()))  # at once: the writing thread takes out
         return [entry.added for entry in entries if entry.added]
 
+    def is_waiting(self, user_id: int) -> bool:
+        """Tell whether something is not in a user's files yet."""
+        return user_id in self._waiting
+
     def users(self) -> list[int]:
         """Give those of whom something waits."""
         return list(self._waiting)
@@ -161,7 +150,8 @@ class Journal:
         """
         if self._may_be_done_again(user_id):
             entry = Entry(user_id, None, encode(user_id, None), written=Future())
-            self._send(entry)
+            self._pending.append(entry)
+            self._call()
             assert entry.written is not None
             try:
                 entry.written.result()
@@ -173,136 +163,77 @@ class Journal:
         self._undone.discard(user_id)
 
     def turn(self) -> None:
-        """Begin the next file with the next record, so that `tidy` may remove all before."""
-        with self._files_lock:
-            self._is_to_turn = True
+        """Begin a new file, so that `tidy` may remove all that is recorded until now."""
+        self._files.turn()
 
     def tidy(self) -> None:
-        """Remove the files all of which is in the files of the chats.
+        """Let go of the files all of which is in the files of the chats.
 
         :raises OSError: one is still there, or may come back.
         """
-        with self._files_lock:
-            numbers = [entries[0].number for entries in list(self._waiting.values()) if entries]
-            oldest = min((number for number in numbers if number), default=self._next)
-            while self._files and self._is_given_up(self._files[0], oldest):
-                self._files[0].path.unlink(missing_ok=True)
-                sync_folder(self._root)  # in their order: a mark must outlive what it is about
-                self._files.pop(0)
+        first = [entries[0].number for entries in list(self._waiting.values()) if entries]
+        oldest = min((number for number in first if number), default=self._next)
+        self._files.tidy(oldest)
+        for user_id, number in list(self._recorded.items()):
+            if number < oldest and not self._files.may_hold(number):
+                self._recorded.pop(user_id, None)
 
     def finish(self) -> None:
         """Write what was put, and let the thread end."""
         if self._thread is not None:
-            self._queue.put(None)
+            self._calls.put(False)
             self._thread.join()
             self._thread = None
 
     def close(self) -> None:
         """Remove all that is done with; what waits is taken up by who opens the folder next."""
         self.finish()
-        self._close_last()
+        self._files.turn()
         try:
             self.tidy()
         except OSError as error:
             logger.warning("a part of the journal cannot be removed: %s", error)
 
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether there is no file of it."""
-        return not self._files
-
-    def _is_given_up(self, file: _File, oldest: int) -> bool:
-        return file.descriptor is None and file.last < oldest
-
     def _may_be_done_again(self, user_id: int) -> bool:
-        if user_id in self._unsynced:
-            return True
-        with self._files_lock:
-            first = self._files[0].first if self._files else None
-        return first is not None and self._recorded.get(user_id, -1) >= first
+        return user_id in self._unsynced or self._files.may_hold(self._recorded.get(user_id, -1))
 
-    def _send(self, entry: Entry) -> None:
+    def _call(self) -> None:
+        self._is_called = False
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
             self._thread.start()
-        self._queue.put(entry)
+        self._calls.put(True)
 
     def _work(self) -> None:
-        is_ending = False
-        while not is_ending:
-            taken = [self._queue.get()]
-            while len(taken) < _MOST and not self._queue.empty():
-                taken.append(self._queue.get())
-            entries = [entry for entry in taken if entry is not None]
-            is_ending = len(entries) < len(taken)
-            if entries:
+        goes_on = True
+        while goes_on:
+            goes_on = self._calls.get()
+            while self._pending:
+                count = min(len(self._pending), _MOST)
+                entries = [self._pending.popleft() for _ in range(count)]
                 self._tell(entries, self._write(entries))
 
     def _write(self, entries: Sequence[Entry]) -> OSError | None:
+        first = self._next
+        for entry in entries:
+            entry.number, self._next = self._next, self._next + 1
+            if entry.added is not None:
+                self._recorded[entry.user_id] = entry.number
         try:
-            file = self._last_file()
-            frames = []
-            for entry in entries:
-                entry.number, self._next = self._next, self._next + 1
-                frames.append(framed(entry.number, entry.data))
-                if entry.added is not None:
-                    self._recorded[entry.user_id] = entry.number
-            file.last = self._next - 1
-            self._append(file, b"".join(frames))
+            self._files.append(first, [entry.data for entry in entries])
         except OSError as error:
             logger.error("the journal cannot be written: %s", error)  # noqa: TRY400
-            self._close_last()
             self._undo(entries)
             return error
         return None
 
-    def _append(self, file: _File, data: bytes) -> None:
-        assert file.descriptor is not None
-        rest = memoryview(data)
-        while rest:
-            count = os.pwrite(file.descriptor, rest, file.size)
-            rest, file.size = rest[count:], file.size + count
-        os.fdatasync(file.descriptor)
-
-    def _last_file(self) -> _File:
-        last = self._files[-1] if self._files else None
-        if last is not None and (self._is_to_turn or last.size > self.file_bytes):
-            self._close_last()
-        with self._files_lock:
-            self._is_to_turn = False
-            if not self._files or self._files[-1].descriptor is None:
-                self._files.append(self._create())
-            return self._files[-1]
-
-    def _create(self) -> _File:
-        path = self._root / f"{_NAME}{self._next:020}-{secrets.token_hex(3)}"
-        descriptor = os.open(path, _CREATE, 0o600)
-        try:
-            with contextlib.suppress(OSError):  # it only makes the writes cheaper
-                os.posix_fallocate(descriptor, 0, self.file_bytes)
-            os.fsync(descriptor)
-            sync_folder(self._root)
-        except BaseException:
-            os.close(descriptor)
-            path.unlink(missing_ok=True)
-            raise
-        return _File(path, descriptor, self._next)
-
-    def _close_last(self) -> None:
-        with self._files_lock:
-            last = self._files[-1] if self._files else None
-            if last is not None and last.descriptor is not None:
-                descriptor, last.descriptor = last.descriptor, None
-                with contextlib.suppress(OSError):  # what it held is durable, or told to be lost
-                    os.close(descriptor)
-
     def _undo(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            if entry.added is not None:
-                self._undone.add(entry.user_id)
-                waiting = self._waiting.get(entry.user_id, [])
-                if entry in waiting:
-                    waiting.remove(entry)
+            waiting = self._waiting.get(entry.user_id, [])
+            if entry in waiting:
+                waiting.remove(entry)
+        self._undone.update(entry.user_id for entry in entries if entry.added is not None)
+        self.failures += 1  # who has looked before may have seen what is undone now
 
     def _tell(self, entries: Sequence[Entry], error: OSError | None) -> None:
         for entry in entries:

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 _HEADER = struct.Struct("<IIQ")  # bytes that follow, their checksum with the number, the number
+HEADER_BYTES = _HEADER.size
 _NUMBER = struct.Struct("<Q")
 
 

@@ -33,7 +33,7 @@ class Journaling:
         if folder is None or self._journal.is_undone(user_id):
             return None
         try:
-            added = in_memory(folder) if folder.is_current() else None
+            added = in_memory(folder)
         except OSError:
             return None  # it is told by who reads the disk then
         if added is None:

@@ -349,10 +349,12 @@ class JsonStorage:
     ) -> _Result:
         """Read from memory, and show nothing that may be gone after a power cut."""
         while True:
+            failures = self._journal.failures
             result = self._at_a_glance(user_id, glance)
             if result is None:
                 result = await self._do(user_id, verb)
-            if self._journaling is None or await self._journal.shown(user_id):
+            is_durable = self._journaling is None or await self._journal.shown(user_id)
+            if is_durable and failures == self._journal.failures:
                 return result
 
     async def _add(

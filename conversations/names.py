@@ -12,6 +12,7 @@ USER_NAME_LIMIT = 64  # characters
 
 _DOTS = "..."
 _FORK = "🔀 "
+_USUALLY_ENOUGH = 100
 _LOOKED_AT = 1000  # characters of a question; a name needs 30, and a question may be a book
 # The system's Unicode tables lag behind: new emoji are "unassigned" there, hence `regex`.
 _SPACE = regex.compile(r"[\s\p{Cc}]+")
@@ -25,6 +26,8 @@ _VISIBLE = regex.compile(rf"[^{_BLANK}]")
 
 def clean_text(text: str) -> str:
     """Make one line of plain text: no control, bidi or surrogate characters, single spaces."""
+    if text.isprintable():  # then there is nothing to remove, and no space but the common one
+        return " ".join(text.split())
     return " ".join(_UNSEEN.sub("", _SPACE.sub(" ", text)).split())
 
 
@@ -39,7 +42,11 @@ def name_from_question(question: str, default: str = DEFAULT_NAME) -> str:
     Whole words are kept; a first word that is too long is cut where no visible character breaks.
     A question without anything visible gives `default`.
     """
-    text = clean_text(question[:_LOOKED_AT])
+    for looked_at in (_USUALLY_ENOUGH, _LOOKED_AT):
+        text = clean_text(question[:looked_at])
+        is_enough = len(text) > 2 * AUTO_NAME_LIMIT and is_visible(text[:AUTO_NAME_LIMIT])
+        if is_enough or len(question) <= looked_at:
+            break
     if not is_visible(text):
         return default
     return shorten(text, AUTO_NAME_LIMIT)

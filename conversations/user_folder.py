@@ -72,11 +72,6 @@ class UserFolder:
         """Tell whether nobody else has changed the folder since, and nothing is left to mend."""
         return self._is_swept and self._state.is_current()
 
-    @property
-    def has_changes(self) -> bool:
-        """Tell whether there is something to `flush`."""
-        return self._state.has_changes
-
     def settle(self) -> None:
         self._state.settle()
 
@@ -295,8 +290,11 @@ class UserFolder:
         self, message: ConversationMessage, *, updated_at: str, first_name: str | None
     ) -> tuple[Added, ConversationMetadata] | None:
         """Do what `append_to_active` does, in the same way."""
-        active = self._state.index.last_active_conversation_id
-        chat = self._state.at_hand(active) if active is not None else None
+        state = self._state
+        active = state.index.last_active_conversation_id
+        if active is None or not (state.has_changed(active) or self.is_current()):
+            return None  # else another one may have been made active by hand
+        chat = state.at_hand(active)
         if chat is None:
             return None
         message.search_type = chat.metadata.mode

@@ -28,7 +28,7 @@ STARTS = (100, 100_000)  # chats on disk
 
 async def memory(folder: Path, cache: int) -> dict[str, float]:
     """Add a message for each of many users, then let the store be idle; give MB."""
-    storage = JsonStorage(folder, cache_bytes=cache * 1024 * 1024)
+    storage = JsonStorage(folder, cache_bytes=cache * 1024 * 1024, idle_seconds=IDLE)
     manager = ConversationManager(storage, raise_errors=True)
     await manager.add_message(1, chat_id(1), message(100))
     before = _resident()

@@ -71,9 +71,12 @@ class OursStrict(Store):
     name = "JsonStorage"
 
     async def open(self) -> None:
-        self._storage = JsonStorage(self.folder)
+        self._storage = self._new()
         await self._storage.open()
         self._manager = ConversationManager(self._storage, raise_errors=True)
+
+    def _new(self) -> JsonStorage:
+        return JsonStorage(self.folder)
 
     async def close(self) -> None:
         await self._storage.close()
@@ -91,6 +94,16 @@ class OursStrict(Store):
 
     async def chats(self, user_id: int) -> Sequence[object]:
         return await self._manager.list_conversations(user_id)
+
+
+class OursJournal(OursStrict):
+    name = "JsonStorage with a journal"
+
+    def _new(self) -> JsonStorage:
+        return JsonStorage(self.folder, journal=True)
+
+    async def settle(self) -> None:
+        await self._storage.flush()
 
 
 def message(number: int) -> ConversationMessage:
@@ -152,7 +165,7 @@ class Limit(Store):
         os.fdatasync(self._file)
 
 
-OURS: tuple[type[Store], ...] = (OursStrict,)
+OURS: tuple[type[Store], ...] = (OursStrict, OursJournal)
 
 
 def contenders() -> Iterator[type[Store]]:

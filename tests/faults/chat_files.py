@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from conversations import ConversationStorage, JsonStorage, StorageError
+from conversations.user_folder import UserFolder
 from tests.faults import chat_model
-from tests.faults.chat_operations import flush, listed, pin, restore, take_damage
-from tests.faults.chat_workloads import ANNA, BORIS, USERS, Script, drawn, every_verb, tour
+from tests.faults.chat_operations import (
+    append,
+    flush,
+    listed,
+    pin,
+    purge,
+    replace,
+    restore,
+    take_damage,
+)
+from tests.faults.chat_workloads import ANNA, BORIS, USERS, VERA, Script, drawn, every_verb, tour
 from tests.faults.folders import Content, Folder, Tree
 from tests.faults.operations import Operation, State
 from tests.storages import opened
@@ -112,11 +122,11 @@ class JournalledChatFiles(ChatFiles):
     @asynccontextmanager
     async def opened(self, root: Path) -> AsyncIterator[JsonStorage]:
         async with opened(root, journal=True) as storage:
-            storage._journal.file_bytes = 3_000
+            storage._journal._files.file_bytes = 3_000
             yield storage
 
     def workload(self, seed: int) -> list[Operation]:
-        operations = super().workload(seed)
+        operations = [*super().workload(seed), *(_what_is_not_added_twice() if seed < 2 else ())]
         for place in range(len(operations) - 1, 0, -9):
             operations.insert(place, flush(operations[place - 1].user))
         return operations
@@ -124,6 +134,36 @@ class JournalledChatFiles(ChatFiles):
     def complaints(self, root: Path, observed: Mapping[int, State]) -> list[str]:
         wrong = super().complaints(root, observed)
         return [line for line in wrong if not line.startswith(".journal-")]
+
+
+@dataclass(frozen=True)
+class WarmJournal(JournalledChatFiles):
+    """The same, where each user has used the store before, so that all is added to the journal."""
+
+    name: str = "warm journal"
+
+    @asynccontextmanager
+    async def opened(self, root: Path) -> AsyncIterator[JsonStorage]:
+        async with super().opened(root) as storage:
+            for user in self.users:
+                with suppress(StorageError, OSError):
+                    await storage._do(user, UserFolder.settle)
+            yield storage
+
+
+def _what_is_not_added_twice() -> Iterator[Operation]:
+    """Add to the journal what is gone, or another, in the file that is written soon after."""
+    script = Script("journal")
+    one, other = script.said(), script.said()
+    yield script.ask(BORIS)
+    yield append(ANNA, "a", one, script.time())
+    yield script.ask(BORIS)
+    yield script.ask(VERA)
+    yield flush(BORIS)
+    yield replace(ANNA, "a", one, other)
+    yield append(ANNA, "a", one, script.time())
+    yield script.delete(ANNA, "a")
+    yield purge(ANNA)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,10 @@ from types import TracebackType
 from typing import Any, Self
 from unittest import mock
 
-_CHANGES = ("open", "write", "fsync", "replace", "rename", "link", "unlink", "mkdir", "ftruncate")
+_CHANGES = (
+    "open", "write", "pwrite", "fsync", "fdatasync", "replace", "rename", "link", "unlink",
+    "mkdir", "ftruncate",
+)  # fmt: skip
 
 
 class KilledAt:

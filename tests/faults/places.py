@@ -16,10 +16,20 @@ from tests.faults.history import Opener
 from tests.postgres_server import PostgresServer, find_programs
 from tests.storages import opened
 
+
+@asynccontextmanager
+async def journalled(root: Path) -> AsyncIterator[ConversationStorage]:
+    """Open it with a journal; nothing changes the folder between the calls, so that a kill may."""
+    async with opened(root, journal=True) as storage:
+        storage._behind.delay = 3600
+        storage._journal._files.file_bytes = 20_000
+        yield storage
+
+
 ON_DISK: dict[str, Opener] = {
     "json": opened,
     "json without a cache": partial(opened, cache_bytes=0),
-    "json with a journal": partial(opened, journal=True),
+    "json with a journal": journalled,
 }
 
 

@@ -30,10 +30,36 @@ def full() -> list[Job]:
         Job("error from the system", thin=2),
         *(Job(f"power cut, {name}", thin=3) for name in ("ext4", "ext4 plain", "xfs", "btrfs")),
         Job("second owner"),
+        *of_the_journal(),
         *of_the_inbox(),
         *(Job(mode, "usage") for mode in _USAGE),
         Job("damage", seed=0),
         Job("damage", seed=2),
+    ]
+
+
+def of_the_journal() -> list[Job]:
+    """Give what differs where messages are added to a journal first."""
+    return [
+        *(Job("failed fsync, power loss", "warm journal", seed=seed, thin=3) for seed in (0, 2)),
+        Job("error", "warm journal", thin=8),
+        Job("lasting error", "warm journal", thin=8),
+        *(Job("power loss", "journal", seed=seed) for seed in range(4)),
+        *(Job("side by side", "journal", seed=seed) for seed in (2, 3)),
+        *(Job("killed, killed", "journal", seed=seed, thin=3) for seed in (0, 3)),
+        *(Job("killed, power loss", "journal", seed=seed) for seed in (0, 2)),
+        *(Job("power loss, power loss", "journal", seed=seed) for seed in (0, 2)),
+        Job("error though done", "warm journal", thin=3),
+        *(Job("failed fsync", "warm journal", seed=seed) for seed in (0, 2)),
+        Job("short write", "warm journal", thin=2),
+        *(Job("kill", "journal", seed=seed) for seed in range(4)),
+        *(Job("torn write", "journal", seed=seed) for seed in (0, 2)),
+        Job("cancelled", "warm journal", thin=3),
+        Job("held", "warm journal", thin=3),
+        Job("process killed at random", "journal"),
+        *(Job(f"power cut, {name}", "journal", thin=4) for name in ("ext4", "xfs", "btrfs")),
+        Job("second owner", "journal"),
+        Job("damage", "journal"),
     ]
 
 
@@ -93,15 +119,16 @@ _BRIEF_JOURNAL = {
     "killed, killed": (1, 70),
     "killed, power loss": (1, 50),
     "power loss, power loss": (1, 40),
-    "error": (7, 40),
-    "lasting error": (7, 40),
-    "error though done": (7, 10),
-    "short write": (7, 6),
+}
+_BRIEF_WARM_JOURNAL = {
+    "error": (6, 40),
+    "lasting error": (6, 40),
+    "error though done": (6, 10),
+    "short write": (6, 6),
     "failed fsync": (3, 4),
-    "failed fsync, power loss": (7, 12),
-    "cancelled": (7, 10),
-    "held": (7, 6),
-    "damage": (1, 6),
+    "failed fsync, power loss": (6, 12),
+    "cancelled": (6, 10),
+    "held": (6, 6),
 }
 _BRIEF_INBOX = {
     "kill": (1, 3),
@@ -132,6 +159,7 @@ def brief() -> list[Job]:
         for subject, modes in (
             ("files", _BRIEF),
             ("journal", _BRIEF_JOURNAL),
+            ("warm journal", _BRIEF_WARM_JOURNAL),
             ("inbox", _BRIEF_INBOX),
             ("usage", _USAGE),
         )

@@ -63,6 +63,7 @@ class Subject(Protocol):
 SUBJECTS = {
     "files": "tests.faults.chat_files:ChatFiles",
     "journal": "tests.faults.chat_files:JournalledChatFiles",
+    "warm journal": "tests.faults.chat_files:WarmJournal",
     "spoilt files": "tests.faults.chat_files:SpoiltChatFiles",
     "inbox": "tests.faults.inbox_file:InboxFile",
     "usage": "tests.faults.usage_file:UsageFile",

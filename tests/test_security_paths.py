@@ -96,12 +96,14 @@ async def test_no_storage_writes_under_a_hostile_id_or_name(tmp_path: Path, bad:
     assert tree(tmp_path) == before
 
 
-async def test_hostile_ids_in_buttons(make_client: MakeClient, folder: Path) -> None:
+async def test_hostile_ids_in_buttons(
+    make_client: MakeClient, manager: ConversationManager, folder: Path
+) -> None:
     (folder.parent / "outside.json").write_text("outside")
     client = make_client(USER)
     await client.ask("Hello")
     await client.send("/chats")
-    before = tree(folder.parent)
+    before, index = tree(folder.parent), await manager.load_index(USER)
     for action in ChatAction:
         for bad in HOSTILE:
             if len(bad) < 50 and "\ud800" not in bad:
@@ -109,7 +111,9 @@ async def test_hostile_ids_in_buttons(make_client: MakeClient, folder: Path) -> 
                 pressed = len(client.toasts)
                 await client.press_data(data)
                 assert len(client.toasts) == pressed + 1
-    assert {k: v for k, v in tree(folder.parent).items() if v != before.get(k)} == {}
+    changed = {k for k, v in tree(folder.parent).items() if v != before.get(k)}
+    assert changed <= {f"{folder.name}/user_{USER}/index.json"}  # which follows the chats
+    assert await manager.load_index(USER) == index
 
 
 async def test_an_index_with_hostile_entries(tmp_path: Path) -> None:

@@ -287,11 +287,19 @@ class Answering:
         delivery = self._delivery(question, lane.hurry)
         if await self._is_refused(question, delivery):
             return True
+        lane.in_line = True
+        async with self._slot_of(question.person.user_id), self._slots:
+            lane.in_line = False
+            return await self._answer_now(question, lane, delivery)
+
+    async def _answer_now(self, question: Question, lane: _Lane, delivery: Delivery) -> bool:
+        """Ask, store and send; as `_answer`.
+
+        It counts as running until it is sent: what cannot be brought to its end in time, be that
+        for the storage or for Telegram, is not to be made faster than it can.
+        """
         try:
-            lane.in_line = True
-            async with self._slot_of(question.person.user_id), self._slots:
-                lane.in_line = False
-                answer = await self._ask(question, lane)
+            answer = await self._ask(question, lane)
         except StorageError:
             logger.exception("the context of a question could not be read")
             await delivery.say(question.person.texts("storage-unavailable"))

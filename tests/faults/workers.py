@@ -67,7 +67,7 @@ class Worker:
             )  # fmt: skip
         async with asyncio.timeout(PATIENCE):
             while not await self._is_well(http):
-                assert self.process.returncode is None, self.log
+                assert self.process.returncode is None, (self.process.returncode, self.log)
                 await asyncio.sleep(0.05)
 
     async def end(self, signum: signal.Signals) -> None:

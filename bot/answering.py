@@ -287,19 +287,29 @@ class Answering:
         delivery = self._delivery(question, lane.hurry)
         if await self._is_refused(question, delivery):
             return True
+        lane.in_line = True
+        async with self._slot_of(question.person.user_id), self._slots:
+            lane.in_line = False
+            if self._closing.is_set() and question.overs:
+                return False
+            return await self._answer_now(question, lane, delivery)
+
+    async def _answer_now(self, question: Question, lane: _Lane, delivery: Delivery) -> bool:
+        """Ask, store and send; as `_answer`.
+
+        It counts as running until it is sent: what cannot be brought to its end in time, be that
+        for the storage or for Telegram, is not to be made faster than it can.
+        """
         try:
-            lane.in_line = True
-            async with self._slot_of(question.person.user_id), self._slots:
-                lane.in_line = False
-                answer = await self._ask(question, lane)
+            answer = await self._ask(question, lane)
         except StorageError:
             logger.exception("the context of a question could not be read")
             await delivery.say(question.person.texts("storage-unavailable"))
             return True
-        if lane.is_dropped:
+        if lane.is_dropped or (answer is not None and self._may_wait(answer)):
             if answer is not None and answer.placeholder is not None:
                 await delete_quietly(question.bot, question.person.chat_id, answer.placeholder)
-            return True
+            return lane.is_dropped
         if self._know is not None:  # what they want now, they may not have wanted then
             question = replace(question, person=await self._know(question.person))
             delivery = self._delivery(question, lane.hurry)
@@ -308,6 +318,11 @@ class Answering:
         if question.overs:
             return await self._finisher.send_stored(question, delivery)
         return True
+
+    def _may_wait(self, answer: FinishedAnswer) -> bool:
+        """Tell what was stopped before its first word, and is asked again after the next start."""
+        has_begun = answer.result.text.strip() or answer.ending != "interrupted"
+        return bool(self._closing.is_set() and answer.question.overs and not has_begun)
 
     async def _is_refused(self, question: Question, delivery: Delivery) -> bool:
         """Tell a person, and here, whose tokens were used up while the question waited."""

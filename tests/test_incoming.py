@@ -125,6 +125,28 @@ async def test_what_waits_at_a_stop_is_answered_after_it(folder: Path, client: C
     assert model.asked == ["one", "two", "three"]
 
 
+async def test_what_had_no_word_at_a_stop_is_answered_after_it(
+    folder: Path, client: Client
+) -> None:
+    asked, opened = 0, asyncio.Event()
+
+    async def slow(turns: Sequence[Turn]) -> AsyncIterator[str]:
+        nonlocal asked
+        asked += 1
+        await opened.wait()
+        yield f"on {turns[-1].text}"
+
+    telegram = QueueingTelegram([says(client, "why?")])
+    async with polled(folder, telegram, slow):
+        await telegram.wait_for(lambda: asked == 1 and not telegram.unconfirmed)
+    assert telegram.texts_in(1001) == []
+    opened.set()
+    again = QueueingTelegram()
+    async with polled(folder, again, slow) as bot:
+        await bot.settled()
+        assert again.texts_in(1001) == ["on why?"]
+
+
 async def test_a_question_at_the_last_moment_is_answered_after_the_start(
     folder: Path, client: Client, dispatcher: Dispatcher, bot: Bot, telegram: FakeTelegram
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -10,6 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from bot.playground import Playground
 from tests.playground_client import Person
 from tests.postgres_server import PostgresServer
 from tests.program import ROOT, Program
@@ -43,6 +46,35 @@ async def test_the_tour_in_a_database(tmp_path: Path, own_url: str) -> None:
         answer = await ben.ask("And then?", "You wrote: And then?")
         assert "3 messages" in answer["text"]
     assert "Traceback" not in first.log + again.log
+
+
+async def test_one_polls_another_waits_and_goes_on(tmp_path: Path, own_url: str) -> None:
+    async with Playground(port=0) as telegram, Person(telegram.url, 1002) as ben:
+        settings = {"BOT_TOKEN": telegram.token, "TELEGRAM_API_URL": telegram.url}
+        first, second = (Program(tmp_path, DATABASE_URL=own_url, **settings) for _ in range(2))
+        await first.launch()
+        await telegram.wait_for_call("getUpdates")
+        before = await those_who_tried(own_url)
+        await second.launch()
+        async with asyncio.timeout(60):
+            while not await those_who_tried(own_url) - before:
+                await asyncio.sleep(0.05)
+        await ben.ask("one", "You wrote: one", within=30)
+        assert await first.stop(signal.SIGKILL) == -signal.SIGKILL
+        await ben.ask("two", "You wrote: two", within=30)
+        assert await second.stop() == 0, second.log
+    assert "another worker polls for this bot" in second.log
+    assert "takes over from" in second.log
+
+
+async def those_who_tried(url: str) -> set[int]:
+    """Give the sessions that have just asked whether they may poll."""
+    connection = await asyncpg.connect(url)
+    rows = await connection.fetch(
+        "select pid from pg_stat_activity where query like 'select pg_try_advisory_lock(%'"
+    )
+    await connection.close()
+    return {row["pid"] for row in rows}
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class Worker:
             )  # fmt: skip
         async with asyncio.timeout(PATIENCE):
             while not await self._is_well(http):
-                assert self.process.returncode is None, self.log
+                assert self.process.returncode is None, (self.process.returncode, self.log)
                 await asyncio.sleep(0.05)
 
     async def end(self, signum: signal.Signals) -> None:
@@ -77,6 +77,14 @@ class Worker:
         async with asyncio.timeout(PATIENCE):
             code = await self.process.wait()
         assert code == (0 if signum is signal.SIGTERM else -signum), self.log
+
+    @property
+    def cpu(self) -> float:
+        """Tell how many seconds of a processor it has used (Linux)."""
+        assert self.process is not None
+        line = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8")
+        user, system = line.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     @property
     def log(self) -> str:
@@ -226,14 +234,19 @@ def _free_port() -> int:
         return int(server.getsockname()[1])
 
 
-async def measure(url: str, count: int, *, users: int, questions: int) -> float:
-    """Tell how many questions so many workers answer in a second, without any fault."""
+async def measure(url: str, count: int, *, users: int, questions: int) -> str:
+    """Tell how many questions so many workers answer in a second, without any fault.
+
+    And what each took of a worker's processor, which does not depend on what else runs here.
+    """
     with tempfile.TemporaryDirectory() as folder:
         async with BotApi() as api, hired(url, api, Path(folder), count) as (workers, http):
             crowd = Crowd(api, http, workers, users=users, questions=questions, twice=0, seed=0)
-            begun = time.monotonic()
+            begun, used = time.monotonic(), sum(worker.cpu for worker in workers)
             await crowd.talk()
-            return crowd.taken / (time.monotonic() - begun)
+            speed = crowd.taken / (time.monotonic() - begun)
+            each = (sum(worker.cpu for worker in workers) - used) / crowd.taken
+    return f"{count} workers: {speed:.1f} questions a second, {each * 1000:.0f} ms of CPU for each"
 
 
 async def disturb(
@@ -323,8 +336,8 @@ def check_sent(api: BotApi, crowd: Crowd, workers: list[Worker]) -> int:
 async def run(users: int, questions: int) -> None:
     async with database() as url:
         for count in (1, 2, 3):
-            speed = await measure(url, count, users=users, questions=questions)
-            sys.stdout.write(f"{count} workers: {speed:.1f} questions a second\n")
+            told = await measure(url, count, users=users, questions=questions)
+            sys.stdout.write(f"{told}\n")
             sys.stdout.flush()
         sys.stdout.write(await disturb(url, users=users, questions=questions) + "\n")
 

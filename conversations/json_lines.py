@@ -202,8 +202,9 @@ class _Salvage:
             value, after = self._value(self._skip(position + 1))
             if after < 0:
                 return start
-            self._head[key] = value
-            self._read.append((start, after))
+            if not (self._holds_items(value) and self._has_swallowed(start, after)):
+                self._head[key] = value
+                self._read.append((start, after))
             position = after
 
     def _list(self, position: int) -> int:
@@ -223,7 +224,7 @@ class _Salvage:
                 position = found.end()
                 continue
             self._items[position] = item
-            if self._is_item_alone(item):
+            if self._is_item_alone(item) and not self._has_swallowed(position, after):
                 self._read.append((position, after))
             position = after
 
@@ -235,18 +236,29 @@ class _Salvage:
                 item, after = self._value(found.end())
                 if self._is_item(item):
                     self._items[found.end()] = item
-                position = after if self._is_item_alone(item) else found.end() + 1
+                is_alone = self._is_item_alone(item)
+                if is_alone and not self._has_swallowed(found.end(), after):
+                    position = after
+                else:
+                    position = found.end() + 1
             position = max(position, end)
 
     def _is_item_alone(self, value: Any) -> bool:
         """Tell an item that cannot hold others in a list of its own."""
         return self._is_item(value) and self._list_key not in value
 
+    def _holds_items(self, value: Any) -> bool:
+        return isinstance(value, list) and any(map(self._is_item, value))
+
+    def _has_swallowed(self, start: int, end: int) -> bool:
+        """Tell whether something stands at the beginning of a line there, as items do."""
+        return self._text.find("\n{", start, end) >= 0
+
     def _forget_lists(self) -> None:
         """Have items be picked up from other members too; the key of theirs may be misspelt."""
         self._read.clear()
         for key, value in list(self._head.items()):
-            if isinstance(value, list) and any(map(self._is_item, value)):
+            if self._holds_items(value):
                 del self._head[key]
 
     def _in_order(self, listed: set[int]) -> Iterator[Any]:

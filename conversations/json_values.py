@@ -113,13 +113,13 @@ def decode_first(text: str, position: int) -> tuple[Any, int]:
     """Decode the value that begins at `position`, leniently; the second part is where it ends.
 
     :raises json.JSONDecodeError: it is no JSON, or it goes on behind the end of `text`.
-    :raises ValueError: it is nested too deeply.
+    :raises ValueError: it is nested too deeply for an item in a document.
     """
     try:
         value, end = _lenient.raw_decode(text, position)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    _check_depth(value)
+    _check_depth([[value]])
     return value, end
 
 

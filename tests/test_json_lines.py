@@ -171,6 +171,8 @@ INDENTED_LINES = json.dumps(json.loads(LINES), indent=2)
         (LINES + LINES.replace("2}", "2},\n{" + '"n": 3}'), [1, 2, 3]),
         (LINES.replace('{"n": 1}', LINES.strip())[:-3], [1, 2]),
         ('{"messages": [\n{"n": 0, "messages": [\n{"n": 1},\n{"n": 2}\n]}\n', [0, 1, 2]),
+        ('{"messages": [\n{"n": 0, "sages": [\n{"n": 1},\n{"n": 2}\n]}\n', [0, 1, 2]),
+        (LINES.replace('"messages": [\n', '"mes ages": [\n') + '"messages": [{"n": 3}', [1, 2, 3]),
         (INDENTED_LINES[10:], [1, 2]),
         (INDENTED_LINES.replace('"messages": [', '"mes ages": ['), [1, 2]),
         (INDENTED_LINES.replace("\n", "")[10:], [1, 2]),
@@ -182,6 +184,23 @@ def test_an_item_is_found_wherever_it_stands(document: str, items: list[int]) ->
     read = json_lines.salvage(document.encode(), "messages", is_numbered)
     assert read.damaged
     assert [item["n"] for item in read.items if is_numbered(item)] == items
+
+
+def test_what_is_salvaged_is_not_too_deep_for_the_document_it_is_written_into() -> None:
+    for depth in range(90, 105):
+        deep = "[" * depth + "]" * depth
+        text = f'{{"messages": [\n{{"n": 1, "deep": {deep}}},\n{{"n": 2}}\n'
+        read = json_lines.salvage(text.encode(), "messages", is_numbered)
+        body = json_lines.join_items(list(map(json_lines.encode_item, read.items)))
+        again = json_lines.encode(read.head, "messages", body)
+        assert not json_lines.salvage(again, "messages", is_numbered).damaged, depth
+        assert len(read.items) == (2 if depth < 98 else 1)
+
+
+def test_an_item_that_holds_others_in_a_line_of_its_own_stays_one() -> None:
+    text = json.dumps({"messages": [{"n": 1, "more": [{"n": 2}]}, {"n": 3}]}, indent=1)[:-4]
+    read = json_lines.salvage(text.encode(), "messages", is_numbered)
+    assert [item["n"] for item in read.items] == [1, 3]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from conversations import ConversationStorage
 from tests.faults.drafts import USERS, Draft
 from tests.faults.drawn import at_once, drafts, of_the_trash, usual_start, writing
-from tests.faults.history_calls import Call, Held, HistoryManager, look
+from tests.faults.history_calls import Call, Held, HistoryManager, look, told_apart
 from tests.faults.history_states import CANCELLED, between, differ, expect, serial_orders, told
 from tests.faults.killed import KilledAt
 from tests.faults.model import Model
@@ -256,16 +256,20 @@ class History(RuleBasedStateMachine):
     async def _agree(self, models: Iterable[Model], users: set[int]) -> None:
         """Find out which of the possible states is the true one, and go on with that."""
         seen = {user_id: await self._look(user_id) for user_id in users}
-        possible = []
+        possible, alike = [], []
         for model in models:
-            possible.append({user_id: self._expected(model, user_id) for user_id in users})
+            expected = {user_id: self._expected(model, user_id) for user_id in users}
+            possible.append(expected)
             if all(
-                told(model, user_id, seen[user_id]) == told(model, user_id, expected)
-                for user_id, expected in possible[-1].items()
+                told(model, user_id, seen[user_id]) == told(model, user_id, expected[user_id])
+                for user_id in users
             ):
-                self._model = model
-                return
-        differ("the state", seen, *possible)
+                alike.append(model)
+                if not any(model.user(user_id)["trash"] for user_id in users):
+                    break  # there is nothing that does not show
+        if not alike:
+            differ("the state", seen, *possible)
+        self._model = await told_apart(alike, self._storage, users)
 
     async def _look(self, user_id: int) -> Any:
         seen = await look(self._manager, self._storage, user_id)

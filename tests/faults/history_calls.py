@@ -14,6 +14,7 @@ from unittest import mock
 from conversations import (
     Conversation,
     ConversationManager,
+    ConversationMessage,
     ConversationMetadata,
     ConversationStorage,
     ExportedFile,
@@ -137,3 +138,28 @@ async def look(manager: HistoryManager, storage: ConversationStorage, user_id: i
         "chats": {chat: plain(await manager.load_conversation(user_id, chat)) for chat in chats},
         "trash": {chat.conversation_id: plain(chat) for chat in await storage.read_trash(user_id)},
     }
+
+
+async def told_apart(models: list[Model], storage: ConversationStorage, users: set[int]) -> Model:
+    """Give the one of models that look alike which knows the messages in the trash as well.
+
+    No verb shows those. But to replace one by itself changes nothing, and tells whether it stands
+    there.
+    """
+    for user_id in users if len(models) > 1 else ():
+        for chat in models[0].user(user_id)["trash"]:
+            known = [model.user(user_id)["trash"][chat]["messages"] for model in models]
+            for message in [m for messages in known for m in messages]:
+                if all(message in messages for messages in known):
+                    continue
+                same = ConversationMessage(**message)
+                is_there = await storage.replace(
+                    user_id, chat, old=same, new=same, include_deleted=True
+                )
+                fitting = [
+                    model
+                    for model, messages in zip(models, known, strict=True)
+                    if (message in messages) == is_there
+                ]
+                return await told_apart(fitting, storage, users)
+    return models[0]

@@ -38,7 +38,8 @@ bench: $(VENV)/test-ready $(PEERS)/ready
 	mkdir -p $(FIGURES)
 	$(PEERS)/bin/python -W ignore -m tests.benchmarks.storage_speed $(FIGURES)/speed.json
 	$(PEERS)/bin/python -W ignore -m tests.benchmarks.storage_limits $(FIGURES)/limits.json
-	$(PEERS)/bin/python -m tests.benchmarks.report $(FIGURES)/speed.json $(FIGURES)/limits.json docs
+	$(BIN)/python -m tests.benchmarks.updates $(FIGURES)/updates.json
+	$(PEERS)/bin/python -m tests.benchmarks.report $(FIGURES) docs
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

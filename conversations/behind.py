@@ -1,4 +1,7 @@
-"""What nobody waits for: files that follow what was acknowledged, a quarter of a second later."""
+"""What nobody waits for: files that follow what was acknowledged, a quarter of a second later.
+
+First the chats that have changed in memory; the index when their user adds nothing any more.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from .errors import StorageClosedError, StorageError
-from .folder_work import BEHIND, Verb
+from .folder_work import BEHIND, CHATS, Verb
 from .turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -25,6 +28,7 @@ class Behind:
         self._tidy = tidy
         self.delay = _DELAY
         self._users: set[int] = set()
+        self._indexes: set[int] = set()  # of whom only the index is left to be written
         self._timer: asyncio.TimerHandle | None = None
         self._working: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -43,7 +47,7 @@ class Behind:
         """
         while self._working is not None:
             await asyncio.wait([self._working])
-        await self._work()
+        await self._work(self._take(), BEHIND)
 
     async def close(self) -> set[int]:
         """End; give those for whom it is not done."""
@@ -52,7 +56,7 @@ class Behind:
             self._timer.cancel()
         if self._working is not None:
             await asyncio.wait([self._working])
-        return self._users
+        return self._take()
 
     def _wait(self, seconds: float) -> None:
         if not self._is_closed:
@@ -63,28 +67,36 @@ class Behind:
         if self._working is None:
             self._working = asyncio.get_running_loop().create_task(self._work_quietly())
 
+    def _take(self) -> set[int]:
+        taken = self._users | self._indexes
+        self._users, self._indexes = set(), set()
+        return taken
+
     async def _work_quietly(self) -> None:
         delay = self.delay
+        busy, quiet = self._users, self._indexes - self._users
+        self._users, self._indexes = set(), set(busy)
         try:
-            await self._work()
+            await self._work(busy, CHATS)
+            await self._work(quiet, BEHIND)
         except StorageClosedError:
-            pass
+            self._users |= quiet
         except StorageError as error:
             delay = _AFTER_AN_ERROR
+            self._users |= quiet
             logger.warning("cannot bring the files up to date now: %s", error)
         finally:
             self._working = None
-        if self._users:
+        if self._users or self._indexes:
             self._wait(delay)
 
-    async def _work(self) -> None:
-        users, self._users = self._users, set()
+    async def _work(self, users: set[int], verb: Verb) -> None:
         waiting, errors = iter(users), list[StorageError]()
 
         async def work() -> None:
             for user_id in waiting:
                 try:
-                    await self._turns.take(user_id, BEHIND)
+                    await self._turns.take(user_id, verb)
                 except StorageError as error:
                     errors.append(error)
                     self._users.add(user_id)

@@ -30,7 +30,9 @@ class Verb:
     kind: Kind = Kind.LOOK
 
 
-BEHIND = Verb(UserFolder.write_late_index, Kind.FILES)  # what others need not wait for
+# What others need not wait for. The index is written when there is nothing new to say any more.
+CHATS = Verb(lambda _: None, Kind.FILES)
+BEHIND = Verb(UserFolder.write_late_index, Kind.FILES)
 
 
 class FolderWork:

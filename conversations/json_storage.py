@@ -318,6 +318,8 @@ class JsonStorage:
         return await self._change(user_id, lambda folder: folder.keep_file(name, data))
 
     async def take_damage(self, user_id: int) -> int:
+        if self._at_a_glance(user_id, UserFolder.has_no_damage):
+            return 0
         return await self._change(user_id, UserFolder.take_damage)
 
     async def set_instructions(
@@ -328,7 +330,7 @@ class JsonStorage:
         )
 
     async def read_settings(self, user_id: int) -> dict[str, Any]:
-        return await self._look(user_id, UserFolder.read_settings)
+        return await self._look(user_id, UserFolder.read_settings, UserFolder.read_settings)
 
     async def update_settings(self, user_id: int, changes: Mapping[str, Any]) -> None:
         await self._change(user_id, lambda folder: folder.update_settings(changes))

@@ -99,6 +99,9 @@ class UserFolder:
             return None
         return self._state.held.last(conversation_id, limit)
 
+    def has_no_damage(self) -> bool:
+        return not self._state.index.damaged_untold
+
     def read_index(self) -> UserIndex:
         self._state.refresh()
         return self._hand_out_index()

@@ -115,6 +115,8 @@ class TestFiles:
                 if number % 7 == 0:
                     await storage.flush()
             assert {path.name for path in journal(tmp_path)} == names
+            await storage.flush()
+            assert [] in [list(read_records(path)) for path in journal(tmp_path)]
             assert len(await texts_in(storage)) == 99
 
     async def test_erasing_a_user_leaves_no_text(self, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.test_program import stored_chats
 
 USERS = (1001, 1002)
 EACH = 2  # questions of each person in each life of the bot
+LIFE = 60  # seconds; one that lasts longer has come to nothing
 METHODS = ("getUpdates", "sendMessage", "sendMessageDraft")
 
 
@@ -31,18 +32,19 @@ async def kill_program(folder: Path, *, kills: int, seed: int) -> int:
         asked: dict[int, list[str]] = {user: [] for user in USERS}
         for life in range(kills + 1):
             bot = Program(folder, **settings)
-            telegram.calls.clear()  # so that what is waited for below is sure to come
-            await bot.launch()
-            await telegram.wait_for_call("getUpdates")
-            for number in range(EACH):
-                for person in people:
-                    text = f"question {life}.{number}"
-                    await person.send(text)
-                    asked[person.user_id].append(text)
-            if life < kills:
-                called = telegram.wait_for_call(chance.choice(METHODS), chance.randrange(1, 5))
-                await first_of(called, *(everything_answered(p, asked[1001]) for p in people))
-                assert await bot.stop(signal.SIGKILL) == -signal.SIGKILL
+            async with asyncio.timeout(LIFE):
+                telegram.calls.clear()  # so that what is waited for below is sure to come
+                await bot.launch()
+                await telegram.wait_for_call("getUpdates")
+                for number in range(EACH):
+                    for person in people:
+                        text = f"question {life}.{number}"
+                        await person.send(text)
+                        asked[person.user_id].append(text)
+                if life < kills:
+                    called = telegram.wait_for_call(chance.choice(METHODS), chance.randrange(1, 5))
+                    await first_of(called, *(everything_answered(p, asked[1001]) for p in people))
+                    assert await bot.stop(signal.SIGKILL) == -signal.SIGKILL
         for person in people:
             await everything_answered(person, asked[1001])
             await person.close()

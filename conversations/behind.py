@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 _DELAY = 0.25  # seconds
 _AFTER_AN_ERROR = 5.0
 _AT_ONCE = 4  # users; others want to write meanwhile
+_IN_A_HURRY = 16
 
 
 class Behind:
@@ -47,7 +48,7 @@ class Behind:
         """
         while self._working is not None:
             await asyncio.wait([self._working])
-        await self._work(self._take(), BEHIND)
+        await self._work(self._take(), BEHIND, at_once=_IN_A_HURRY)
 
     async def close(self) -> set[int]:
         """End; give those for whom it is not done."""
@@ -90,7 +91,7 @@ class Behind:
         if self._users or self._indexes:
             self._wait(delay)
 
-    async def _work(self, users: set[int], verb: Verb) -> None:
+    async def _work(self, users: set[int], verb: Verb, *, at_once: int = _AT_ONCE) -> None:
         waiting, errors = iter(users), list[StorageError]()
 
         async def work() -> None:
@@ -102,7 +103,7 @@ class Behind:
                     self._users.add(user_id)
 
         try:
-            await asyncio.gather(*(work() for _ in range(min(_AT_ONCE, len(users)))))
+            await asyncio.gather(*(work() for _ in range(min(at_once, len(users)))))
         finally:
             self._users.update(waiting)
         with contextlib.suppress(OSError):  # it is done the next time

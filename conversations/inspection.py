@@ -72,6 +72,7 @@ class _Seen(NamedTuple):
 
     identity: FileIdentity
     metadata: ConversationMetadata
+    is_ours: bool  # in our own form, and in agreement with itself
 
 
 def count(root: Path) -> Iterator[Census]:
@@ -177,7 +178,8 @@ def _check_user(
         except OSError as error:
             yield Finding(name, "unreadable", error.strerror or str(error))
     if identity == _identity(folder / _INDEX):  # else it is just being written
-        yield from _check_index(_name(root, folder / _INDEX), index, chats)
+        written_ns = identity.mtime_ns if identity else 0
+        yield from _check_index(_name(root, folder / _INDEX), index, written_ns, chats)
 
 
 def _is_chat(path: Path, folder: Path) -> bool:
@@ -202,21 +204,27 @@ def _check_chat(
         else:
             yield Finding(name, "damaged", "nothing of it can be read")
         return
-    metadata = chat.metadata
+    metadata, is_ours = chat.metadata, _is_in_our_form(data)
     if chat.damaged:
+        is_ours = False
         yield Finding(name, "damaged", f"{metadata.message_count} messages of it can be read")
     else:
         said = _said(data)
         counted = {"messages": metadata.message_count, "tokens": metadata.total_tokens}
         for key, what in (("message_count", "messages"), ("total_tokens", "tokens")):
             if said.get(key, counted[what]) != counted[what]:
+                is_ours = False
                 yield Finding(name, "counters", f"{counted[what]} {what}, not {said[key]}")
     if path.parent.name != TRASH:
-        chats[path.stem] = _Seen(identity, metadata)
+        chats[path.stem] = _Seen(identity, metadata, is_ours)
         return
     deleted = parse_time(metadata.deleted_at) if metadata.deleted_at else _changed(path)
     if deleted < trash_since:
         yield Finding(name, "expired", f"deleted on {deleted.date().isoformat()}")
+
+
+def _is_in_our_form(data: bytes) -> bool:
+    return json_lines.split(data, "messages") is not None
 
 
 def _said(data: bytes) -> dict[str, Any]:
@@ -228,9 +236,12 @@ def _said(data: bytes) -> dict[str, Any]:
 
 
 def _check_index(
-    name: str, index: ReadIndex | None, chats: dict[str, _Seen | None]
+    name: str, index: ReadIndex | None, written_ns: int, chats: dict[str, _Seen | None]
 ) -> Iterator[Finding]:
-    """Compare the index with the chats; None stands for one that could not be read."""
+    """Compare the index with the chats; None stands for one that could not be read.
+
+    A chat that was written by us after the index is no problem: the index follows.
+    """
     if index is None:
         if chats:
             yield Finding(name, "index", "is missing or cannot be read")
@@ -244,7 +255,8 @@ def _check_index(
         yield Finding(name, "index", f"lists {chat}, which is not there")
     for chat in sorted(chats.keys() & index.listed.keys()):
         seen = chats[chat]
-        if seen is not None and not _agrees(index.listed[chat], seen):
+        is_late = seen is not None and seen.is_ours and seen.identity.mtime_ns >= written_ns
+        if seen is not None and not is_late and not _agrees(index.listed[chat], seen):
             yield Finding(str(Path(name).with_name(f"{chat}.json")), "stale")
     if chats and index.index.last_active_conversation_id not in chats:
         yield Finding(name, "index", "names no active chat that is there")

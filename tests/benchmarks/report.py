@@ -143,10 +143,10 @@ anything but plain files. A bot with many people at once, with very long chats o
 gains by it."""
 
 _UPDATES = """\
-The dispatcher, its middlewares, the handlers and the store, with the wire faked and an answerer that
-costs nothing; 50 people at once, chats of 20 messages. An update that opens a list of 1 000 chats
-takes {opening} ms of our own. Looking is `/chats`; a question is stored, answered, and the answer is
-stored and sent."""
+The dispatcher, its middlewares, the handlers and the store, with the wire faked and an answerer
+that costs nothing; 50 people at once, chats of 20 messages. An update that opens a list of 1 000
+chats takes {opening} ms of our own. Looking is `/chats`; a question is stored, answered, and the
+answer is stored and sent."""
 
 _COMMANDS = """\
 ## Running it

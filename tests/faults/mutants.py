@@ -94,5 +94,5 @@ def caught(mutant: Mutant, mode: str = "", *, during: str = "") -> dict[str, str
 
 
 def noticed_by(mutant: Mutant) -> list[str]:
-    """Name the modes that see a mutant, of those that are tried a little."""
-    return list(caught(mutant, mutant.mode, during=mutant.during) | caught(mutant))
+    """Name the modes that see a mutant: the one that sees it soonest, else all that do."""
+    return list(caught(mutant, mutant.mode, during=mutant.during) or caught(mutant))

@@ -120,7 +120,8 @@ def _updates(found: dict[str, Any]) -> Iterator[str]:
 
 _INTRODUCTION = """\
 How fast chats are stored and read, beside what others use. The figures are those of one run on
-one machine ({machine}); what can be compared are the ratios to aiosqlite, in brackets.
+one machine ({machine}), which other programs shared; what can be compared are the ratios to
+aiosqlite, in brackets, and on a busy machine those differ between runs, too.
 
 All contenders run in one process, take turns within every measure, and do the same: a message of
 about 500 Russian characters goes into one of a user's ten chats, and its count, tokens and time

@@ -49,6 +49,7 @@ def report(speed: dict[str, Any], limits: dict[str, Any], updates: dict[str, Any
         _INTRODUCTION.format(
             machine=", ".join(f"{key}: {value}" for key, value in measured.items())
         ),
+        "",
         *durability(lengths["10"]["add"]),
         *table("Adding a message", _by_length(lengths, "add"), "median ms"),
         "![Adding a message, by the length of the chat](benchmarks.svg)",
@@ -120,7 +121,8 @@ def _updates(found: dict[str, Any]) -> Iterator[str]:
 
 _INTRODUCTION = """\
 How fast chats are stored and read, beside what others use. The figures are those of one run on
-one machine ({machine}); what can be compared are the ratios to aiosqlite, in brackets.
+one machine ({machine}), which other programs shared; what can be compared are the ratios to
+aiosqlite, in brackets, and on a busy machine those differ between runs, too.
 
 All contenders run in one process, take turns within every measure, and do the same: a message of
 about 500 Russian characters goes into one of a user's ten chats, and its count, tokens and time
@@ -137,10 +139,10 @@ all who wait at once, and the chat's own file follows within a quarter of a seco
 same at any length. Both are put to the same faults, kills and power cuts
 ([reliability](reliability.md)).
 
-`python -m bot` uses no journal unless told: in an update's whole way the store is the smaller part
-with either, a person waits for a model and not for milliseconds, and without it there is never
-anything but plain files. A bot with many people at once, with very long chats or on a slow disk
-gains by it."""
+`python -m bot` uses no journal unless told: an update takes nearly the same processor time with
+either, a person waits for a model and not for milliseconds, and without it there is never anything
+but plain files. A bot with many people at once, with very long chats or on a busy disk gains by
+it."""
 
 _UPDATES = """\
 The dispatcher, its middlewares, the handlers and the store, with the wire faked and an answerer

@@ -96,9 +96,12 @@ async def _read_version(connection: Connection) -> int:
 
 async def _migrate(connection: Connection, schema: str) -> None:
     await connection.execute("select pg_advisory_xact_lock($1)", lock_key(schema, "bot's tables"))
+    # Not asked whether it is there: PostgreSQL may answer from before the lock was waited for.
+    await connection.execute(
+        "create table if not exists bot_schema_version (version int not null)"
+    )
     version = await _read_version(connection)  # now that nobody else is at it
     if version == 0:
-        await connection.execute("create table bot_schema_version (version int not null)")
         await connection.execute("insert into bot_schema_version values (0)")
     for migration in _MIGRATIONS[version:]:
         await connection.execute(migration)

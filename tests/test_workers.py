@@ -17,7 +17,8 @@ from bot.callbacks import ChatAction, ChatButton
 from bot.inbox_postgres import PostgresInbox
 from bot.lease import PostgresLease
 from bot.metering_postgres import PostgresMeter
-from conversations import StorageError
+from bot.postgres_tables import VERSION, prepare
+from conversations import PostgresStorage, StorageError
 from tests.postgres_server import PostgresServer, new_schema
 from tests.tcp_proxy import TcpProxy
 from tests.telegram import BOT_ID, Client, FakeTelegram
@@ -433,12 +434,23 @@ async def test_another_bot_s_updates_are_not_taken_over(
     await lease.close()
 
 
+async def test_many_workers_make_the_tables_at_once(database_url: str) -> None:
+    async with AsyncExitStack() as opened:
+        schema = await opened.enter_async_context(new_schema(database_url))
+        storages = [PostgresStorage(database_url, schema=schema) for _ in range(8)]
+        for storage in storages:
+            opened.push_async_callback(storage.close)
+            await storage.open()
+        await asyncio.gather(*(prepare(storage.database) for storage in storages))
+        operator = await asyncpg.connect(database_url, server_settings={"search_path": schema})
+        opened.push_async_callback(operator.close)
+        rows = await operator.fetch("table bot_schema_version")
+        assert [row["version"] for row in rows] == [VERSION]
+
+
 async def test_the_lock_of_a_worker_that_is_silent_is_free_in_time(database_url: str) -> None:
     """The server ends a session that asks nothing, whatever the network knows."""
     async with new_schema(database_url) as schema, TcpProxy(database_url) as proxy:
-        from bot.postgres_tables import prepare
-        from conversations import PostgresStorage
-
         storage = PostgresStorage(database_url, schema=schema)
         await storage.open()
         await prepare(storage.database)

@@ -8,6 +8,7 @@ of chats are not told. Everything here blocks.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ Kind = Literal[
     "no chat",  # a note: sound, but somebody else's
 ]
 _NOTES = frozenset({"kept aside", "no chat"})
+_BEING_WRITTEN = 10  # seconds; a temporary file is left behind when it is older
 _LOOKS = 3  # a busy user may be caught in the middle of a write more than once
 _OTHERS = 0o077
 _PREFIX = "user_"
@@ -157,7 +159,7 @@ def _check_user(
     root: Path, folder: Path, user_id: int, trash_since: datetime
 ) -> Iterator[Finding]:
     """Check one user's folder; the paths are relative to `root`."""
-    index, identity = _read_index(folder, user_id), _identity(folder / _INDEX)
+    identity, index = _identity(folder / _INDEX), _read_index(folder, user_id)  # in this order
     chats: dict[str, _Seen | None] = {}
     for path in sorted(folder.rglob("*")):
         name, is_chat = _name(root, path), _is_chat(path, folder)
@@ -170,7 +172,8 @@ def _check_user(
             if ".damaged-" in path.name:
                 yield Finding(name, "kept aside", "can be removed when nothing in it is missed")
             elif path.name.startswith(".") and path.name.endswith(".tmp"):
-                yield Finding(name, "temporary", "goes when the user is served")
+                if time.time() - path.stat().st_mtime > _BEING_WRITTEN:
+                    yield Finding(name, "temporary", "goes when the user is served")
             elif is_chat:
                 yield from _check_chat(name, path, user_id, trash_since, chats)
         except FileNotFoundError:  # gone meanwhile

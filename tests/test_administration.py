@@ -158,6 +158,11 @@ def _expire(home: Path) -> None:
     path.write_bytes(path.read_bytes().replace(LATER.encode(), b"2025-01-01T00:00:00+00:00"))
 
 
+def _leave_temporary(home: Path) -> None:
+    (home / ".a.json.0.tmp").touch(mode=0o600)
+    os.utime(home / ".a.json.0.tmp", (0, 0))  # a young one may be in use
+
+
 def _leave_erased(home: Path) -> None:
     (home.parent / ".erased" / "user_9.abc").mkdir(mode=0o700, parents=True)
     (home.parent / ".erased").chmod(0o700)
@@ -186,7 +191,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], list[tuple[str, str]]]] = {
         lambda home: shutil.copy(home / "a.json", home / "c.json"), [("index.json", "index")],
     ),
     "left by a crash": (
-        lambda home: (home / ".a.json.0.tmp").touch(mode=0o600), [(".a.json.0.tmp", "temporary")],
+        _leave_temporary, [(".a.json.0.tmp", "temporary")],
     ),
     "open to others": (lambda home: (home / "a.json").chmod(0o644), [("a.json", "permissions")]),
     "an open folder": (lambda home: (home / "trash").chmod(0o755), [("trash", "permissions")]),

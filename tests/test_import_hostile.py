@@ -502,6 +502,7 @@ async def test_five_hundred_broken_files(tmp_path: Path, monkeypatch: pytest.Mon
         mine = await manager.create_conversation(USER, "anna", "mine")
         await manager.add_message(USER, mine, question("kept"))
         kept = await manager.load_conversation(USER, mine)
+        await manager.pin_conversation(NEIGHBOUR, neighbour, pinned=False)  # the index, too
         before = await outside(tmp_path)
         chats = 1
         for number in range(500):

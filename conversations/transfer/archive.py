@@ -35,7 +35,7 @@ async def write_archive(
     :raises OSError: `file` cannot be written.
     """
     chats = sorted([*index.conversations, *deleted], key=_oldest_first)
-    writer = await in_thread(_ArchiveWriter, file)
+    writer = _ArchiveWriter(file)  # which only asks where it is
     try:
         for metadata in chats:
             conversation = await storage.load(

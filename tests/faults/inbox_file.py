@@ -62,7 +62,10 @@ class LateInbox:
         """Make sure that nothing that was forgotten stands in any file."""
         if self.forgotten:
             for path in self.path.parent.iterdir():
-                data = path.read_bytes().decode("utf-8", "replace")
+                try:
+                    data = path.read_bytes().decode("utf-8", "replace")
+                except FileNotFoundError:  # a temporary one, which has its name by now
+                    continue
                 found = [text for text in self.forgotten if text in data]
                 assert not found, f"forgotten, and in {path.name}: {found}"
 

@@ -156,7 +156,10 @@ def adds_to_a_chat_of_another_user(patch: pytest.MonkeyPatch) -> None:
 
 
 def lets_time_go_back(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(chat_file, "max", lambda before, now, key: now, raising=False)
+    def last(first: Any, *rest: Any, key: Any = None) -> Any:
+        return rest[-1] if key is not None else max(first, *rest)
+
+    patch.setattr(chat_file, "max", last, raising=False)
 
 
 def keeps_the_trash_for_ever(patch: pytest.MonkeyPatch) -> None:

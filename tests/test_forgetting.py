@@ -458,7 +458,7 @@ async def test_killed_while_it_erases_it_goes_on_after_the_start(
     later = someone.update(message=someone.message("A fresh start"))
     for step in ("before", "erased", "told"):
         home = folder.with_name(step)
-        shutil.copytree(folder, home)
+        shutil.copytree(folder, home, ignore=shutil.ignore_patterns("*.tmp"))
         inbox = Inbox(home / "inbox.jsonl")
         await inbox.open()
         await inbox.keep([update, later])

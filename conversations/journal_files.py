@@ -59,13 +59,18 @@ class JournalFiles:
     def load(self) -> list[Record]:
         """Take over what a process before has left; give its records in their order."""
         files, found = [], []
-        for path in self._root.glob(f"{_NAME}*"):
+        for path in self._found():
             records = list(read_records(path))
             first, last = (records[0].number, records[-1].number) if records else (0, 0)
             files.append(_File(path, None, first, last))
             found += records
         self._full = sorted(files, key=lambda file: file.first)
         return sorted(found, key=lambda record: record.number)
+
+    def _found(self) -> list[Path]:
+        """List the journals; `glob` would give none where the folder may not be read now."""
+        with os.scandir(self._root) as found:
+            return [self._root / item.name for item in found if item.name.startswith(_NAME)]
 
     def append(self, number: int, records: list[bytes]) -> None:
         """Write records durably; `number` is that of the first."""

@@ -74,6 +74,29 @@ class TestFiles:
                 while b"second" not in file_of(tmp_path):
                     await asyncio.sleep(0.001)
 
+    async def test_a_journal_that_cannot_be_looked_for_is_not_taken_for_absent(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with opened(tmp_path / "before", journal=True) as storage:
+            await begun(storage)
+            await append(storage, "second", 1)
+            root = copied(tmp_path / "before", tmp_path / "after")
+        look, looks = os.scandir, 0
+
+        def refuse(path: Any = ".") -> Any:
+            nonlocal looks
+            looks += Path(path) == root
+            if Path(path) == root and looks > 1:  # the first tells whether the folder is empty
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return look(path)
+
+        async with opened(root) as storage:
+            with monkeypatch.context() as broken:
+                broken.setattr(os, "scandir", refuse)
+                with pytest.raises(StorageError, match="Permission denied"):
+                    await texts_in(storage)
+            assert await texts_in(storage) == ["first", "second"]
+
     @pytest.mark.parametrize("with_it", [True, False])
     async def test_a_journal_that_was_left_is_taken_up(
         self, tmp_path: Path, *, with_it: bool

@@ -78,10 +78,8 @@ class Folder:
     async def open_storage(self, opened: AsyncExitStack) -> ConversationStorage:
         storage = JsonStorage(self._path, journal=self._journal)
         opened.push_async_callback(storage.close)
-        try:
+        with _told("CONVERSATIONS_DIR"):
             await storage.open()
-        except StorageError as error:
-            raise StartError(f"CONVERSATIONS_DIR: {error}") from error
         return storage
 
     async def open_lease(
@@ -95,19 +93,15 @@ class Folder:
         """Open the bot's own: another bot in the folder must not handle what was sent to it."""
         inbox = Inbox(self._path / f"inbox-{bot_id}.jsonl")
         opened.push_async_callback(inbox.close)
-        try:
+        with _told("CONVERSATIONS_DIR", OSError):
             await inbox.open()
-        except OSError as error:
-            raise StartError(f"CONVERSATIONS_DIR: {error}") from error
         return inbox
 
     async def open_meter(self, bot_id: int, opened: AsyncExitStack) -> UsageMeter:
         meter = Meter(self._path / f"usage-{bot_id}.jsonl")
         opened.push_async_callback(meter.close)
-        try:
+        with _told("CONVERSATIONS_DIR", OSError):
             await meter.open()
-        except OSError as error:
-            raise StartError(f"CONVERSATIONS_DIR: {error}") from error
         return meter
 
 
@@ -124,7 +118,7 @@ class SharedDatabase:
         from .postgres_tables import prepare
 
         opened.push_async_callback(storage.close)
-        with _told():
+        with _told("DATABASE_URL"):
             await storage.open()
             await prepare(storage.database)
         return storage
@@ -135,7 +129,7 @@ class SharedDatabase:
         schema = self._opened.database.schema
         self._lease = lease = PostgresLease(self._url, schema=schema, bot_id=bot_id)
         opened.push_async_callback(lease.close)
-        with _told():
+        with _told("DATABASE_URL"):
             await lease.open()
         return lease
 
@@ -146,7 +140,7 @@ class SharedDatabase:
             raise RuntimeError("the inbox needs the lease")
         inbox = PostgresInbox(self._opened.database, self._lease, bot_id=bot_id)
         opened.push_async_callback(inbox.close)
-        with _told():
+        with _told("DATABASE_URL"):
             await inbox.open()
         return inbox
 
@@ -167,8 +161,9 @@ class SharedDatabase:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(setting: str, failure: type[Exception] = StorageError) -> Iterator[None]:
+    """Have the operator told which setting names what cannot be opened."""
     try:
         yield
-    except StorageError as error:
-        raise StartError(f"DATABASE_URL: {error}") from error
+    except failure as error:
+        raise StartError(f"{setting}: {error}") from error

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from conversations import StorageError
+from conversations import StorageError, postgres_migrations
 
 from .inboxes import Lost
-from .postgres_tables import lock_key
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -109,7 +108,7 @@ class PostgresLease:
         connection = self._connection
         if connection is None:
             return False
-        key = lock_key(self._schema, f"{what} of bot {self._bot_id}")
+        key = postgres_migrations.lock_key(self._schema, f"{what} of bot {self._bot_id}")
         try:
             async with self._turn, asyncio.timeout(_PATIENCE):
                 return bool(await connection.fetchval("select pg_try_advisory_lock($1)", key))
@@ -186,4 +185,4 @@ class PostgresLease:
 
 
 def worker_key(schema: str, worker: int) -> int:
-    return lock_key(schema, f"worker {worker}")
+    return postgres_migrations.lock_key(schema, f"worker {worker}")

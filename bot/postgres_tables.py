@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from conversations import StorageError
+from conversations import postgres_migrations
 
 if TYPE_CHECKING:
     import asyncpg
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     Connection = PoolConnectionProxy[asyncpg.Record]
 
 _TABLES = """
-create table inbox_workers (  -- who lives holds a lock of this number, see lock_key
+create table inbox_workers (  -- who lives holds a lock of this number, see lease.py
     worker bigint generated always as identity primary key,
     bot bigint not null,
     has_left boolean not null default false
@@ -62,8 +61,8 @@ create table usage_spent (
     primary key (bot, user_id, day)
 );
 """
-_MIGRATIONS = (_TABLES,)
-VERSION = len(_MIGRATIONS)
+_MIGRATIONS = postgres_migrations.Migrations("bot_schema_version", "the bot's tables", (_TABLES,))
+VERSION = _MIGRATIONS.version
 
 
 async def prepare(database: Database) -> None:
@@ -74,41 +73,17 @@ async def prepare(database: Database) -> None:
     :raises StorageError: they are those of a newer program, or cannot be made.
     """
     deadline = database.deadline()
-    if await database.transact(_read_version, deadline=deadline, read_only=True) < VERSION:
+    if (
+        await database.transact(_MIGRATIONS.read_version, deadline=deadline, read_only=True)
+        < VERSION
+    ):
         await database.transact(
             lambda connection: _migrate(connection, database.schema), deadline=deadline
         )
 
 
-async def _read_version(connection: Connection) -> int:
-    if await connection.fetchval("select to_regclass('bot_schema_version')") is None:
-        return 0
-    version: int = await connection.fetchval(
-        "select coalesce(max(version), 0) from bot_schema_version"
-    )
-    if version > VERSION:
-        raise StorageError(
-            f"the bot's tables are of version {version}, and this program knows those up to"
-            f" {VERSION}; run a newer one"
-        )
-    return version
-
-
 async def _migrate(connection: Connection, schema: str) -> None:
-    await connection.execute("select pg_advisory_xact_lock($1)", lock_key(schema, "bot's tables"))
-    # Not asked whether it is there: PostgreSQL may answer from before the lock was waited for.
     await connection.execute(
-        "create table if not exists bot_schema_version (version int not null)"
+        "select pg_advisory_xact_lock($1)", postgres_migrations.lock_key(schema, "bot's tables")
     )
-    version = await _read_version(connection)  # now that nobody else is at it
-    if version == 0:
-        await connection.execute("insert into bot_schema_version values (0)")
-    for migration in _MIGRATIONS[version:]:
-        await connection.execute(migration)
-    await connection.execute("update bot_schema_version set version = $1", VERSION)
-
-
-def lock_key(schema: str, what: str) -> int:
-    """Give the number of an advisory lock; they are the whole database's, hence the schema."""
-    digest = hashlib.sha256(f"conversations {schema} {what}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
+    await _MIGRATIONS.run(connection)

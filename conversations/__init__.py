@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import durable, inspection, migrating, migration_ends
+from . import durable, inspection, migrating, migration_ends, postgres_migrations
 from .errors import (
     ConversationError,
     FolderInUseError,
@@ -79,6 +79,7 @@ __all__ = [
     "migration_ends",
     "name_from_question",
     "parse_time",
+    "postgres_migrations",
     "repair",
     "shorten",
 ]

@@ -8,11 +8,11 @@ index over all of them would do none of these: `pg_trgm` is not everywhere, and 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from typing import TYPE_CHECKING
 
 from .errors import StorageError
+from .postgres_migrations import Migrations, lock_key
 from .postgres_pool import Database
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ alter table messages
 create index messages_by_id on messages (chat, message_id);
 create index messages_in_pieces on messages (chat) where pieces is not null;
 """
-_MIGRATIONS = (_TABLES, _SEARCH)
-VERSION = len(_MIGRATIONS)
+_MIGRATIONS = Migrations("schema_version", "the tables", (_TABLES, _SEARCH))
+VERSION = _MIGRATIONS.version
 
 
 async def prepare(database: Database) -> None:
@@ -102,7 +102,7 @@ async def prepare(database: Database) -> None:
     :raises StorageError: the tables are those of a newer program, or cannot be made.
     """
     version = await database.transact(_inspect, deadline=database.deadline(), read_only=True)
-    if version < VERSION:
+    if version < _MIGRATIONS.version:
         await database.transact(
             lambda connection: _migrate(connection, database.schema),
             deadline=database.deadline(_MIGRATION_TIMEOUT),
@@ -116,38 +116,12 @@ async def _inspect(connection: Connection) -> int:
     for setting in ("fsync", "synchronous_commit"):
         if await connection.fetchval("select current_setting($1)", setting) == "off":
             logger.warning("the database has %s off: a crash may lose the last messages", setting)
-    return await _read_version(connection)
-
-
-async def _read_version(connection: Connection) -> int:
-    if await connection.fetchval("select to_regclass('schema_version')") is None:
-        return 0
-    # No row is seen by a look that began before another worker's migration was done.
-    version: int = await connection.fetchval(
-        "select coalesce(max(version), 0) from schema_version"
-    )
-    if version > VERSION:
-        raise StorageError(
-            f"the tables are of version {version}, and this program knows those up to {VERSION};"
-            " run a newer one"
-        )
-    return version
+    return await _MIGRATIONS.read_version(connection)
 
 
 async def _migrate(connection: Connection, schema: str) -> None:
-    await connection.execute("select pg_advisory_xact_lock($1)", _lock_key(schema))
+    await connection.execute("select pg_advisory_xact_lock($1)", lock_key(schema))
     exists = await connection.fetchval("select 1 from pg_namespace where nspname = $1", schema)
     if not exists:
         await connection.execute(f'create schema "{schema}"')
-    version = await _read_version(connection)  # now that nobody else is at it
-    if version == 0:
-        await connection.execute("create table schema_version (version int not null)")
-        await connection.execute("insert into schema_version values (0)")
-    for migration in _MIGRATIONS[version:]:
-        await connection.execute(migration)
-    await connection.execute("update schema_version set version = $1", VERSION)
-
-
-def _lock_key(schema: str) -> int:
-    digest = hashlib.sha256(f"conversations {schema}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
+    await _MIGRATIONS.run(connection)

@@ -468,7 +468,8 @@ async def test_tables_of_a_newer_program_are_refused_and_left(workers: Workers) 
 async def test_a_failed_migration_leaves_nothing(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_schema, "_MIGRATIONS", ("create table one (x int); wrong",))
+    wrong = replace(postgres_schema._MIGRATIONS, steps=("create table one (x int); wrong",))
+    monkeypatch.setattr(postgres_schema, "_MIGRATIONS", wrong)
     with pytest.raises(StorageError, match="syntax error"):
         await workers.start().open()
     monkeypatch.undo()
@@ -480,9 +481,9 @@ async def test_a_failed_migration_leaves_nothing(
 async def test_each_migration_runs_once(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     old = workers.start()
     await old.create(new_chat("a"))
-    migrations = (*postgres_schema._MIGRATIONS, "alter table conversations add column more int")
-    monkeypatch.setattr(postgres_schema, "_MIGRATIONS", migrations)
-    monkeypatch.setattr(postgres_schema, "VERSION", VERSION + 1)
+    steps = (*postgres_schema._MIGRATIONS.steps, "alter table conversations add column more int")
+    newer = replace(postgres_schema._MIGRATIONS, steps=steps)
+    monkeypatch.setattr(postgres_schema, "_MIGRATIONS", newer)
     new = [workers.start(), workers.start()]
     await asyncio.gather(*(storage.open() for storage in new))
     # Whoever was at work before goes on, though the rows have become longer.

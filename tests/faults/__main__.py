@@ -73,10 +73,15 @@ def _briefly(options: argparse.Namespace) -> list[Job]:
 
 
 def _finished(running: dict[Future[Tally], Job]) -> Iterator[Tally]:
+    """Give what is done as it gets done, and tell of it: a whole run takes its time."""
     for number, future in enumerate(as_completed(running), 1):
         tally = future.result()
-        if sys.stderr.isatty():
-            print(f"{number} of {len(running)}: {tally.job}", file=sys.stderr)  # noqa: T201
+        _tell(
+            f"{number} of {len(running)}: {tally.job}: {tally.cases} cases in"
+            f" {tally.seconds:.0f} s, {len(tally.broken)} broken"
+        )
+        for line in tally.broken[:_SHOWN]:
+            _tell(line)
         yield tally
 
 
@@ -114,6 +119,10 @@ def _show_mutants(pool: ProcessPoolExecutor) -> bool:
 
 def _say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - this is a program
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ class Tally:
     states: int = 0  # distinct folders that were opened
     broken: list[str] = field(default_factory=list)  # one line each, with the way to replay it
     skipped: str = ""  # why it was not run
+    seconds: float = 0.0  # that it took
 
 
 class BrokenError(Exception):

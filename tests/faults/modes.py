@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,7 @@ def run(job: Job) -> Tally:
         tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as place,
     ):
         bench = Bench(job, find_subject(job.subject), Path(place))
+        start = time.monotonic()
         try:
             asyncio.run(_run(bench))
         except BrokenError:
@@ -56,6 +58,7 @@ def run(job: Job) -> Tally:
             bench.tally.skipped = str(error)
         except AssertionError as error:
             bench.tally.broken.append(f"{job}: {error}")
+        bench.tally.seconds = time.monotonic() - start
         return bench.tally
 
 

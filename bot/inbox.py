@@ -227,7 +227,7 @@ class Inbox:
     def _append(self, descriptor: int, data: bytes) -> None:
         try:
             durable.write_all(descriptor, data)
-            os.fdatasync(descriptor)
+            durable.sync_data(descriptor)
         except OSError:
             self._let_go()  # its end may be torn, and a failed sync is not tried again
             raise

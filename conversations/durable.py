@@ -53,6 +53,20 @@ def write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
+def sync_data(descriptor: int) -> None:
+    """Make what a file holds durable, without the time of its change where the system can."""
+    getattr(os, "fdatasync", os.fsync)(descriptor)  # macOS and Windows have no fdatasync
+
+
+def settle_file(path: Path) -> None:
+    """Make durable what another process has written, and maybe not synced before it was killed."""
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        sync_data(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable: what was created, renamed into it or removed from it."""
     if os.name == "nt":

@@ -113,9 +113,14 @@ class FolderState:
         if identity is None:
             self.forget(conversation_id)
             self.mend_pointer()
-        elif entry.identity not in {None, identity}:
+        elif entry.is_unread or entry.identity not in {None, identity}:
             self.forget(conversation_id)
-            self.examine(conversation_id, entry.metadata)
+            try:
+                self.examine(conversation_id, entry.metadata)
+            except OSError:
+                if not entry.is_unread:
+                    raise
+                self.entries[conversation_id] = entry  # it could not be read before, either
         return self.entries.get(conversation_id)
 
     def chat(self, conversation_id: str) -> ChatFile | None:
@@ -251,7 +256,8 @@ class FolderState:
                     edited.append((conversation_id, entry))
                     continue
                 known = entry.identity
-                if known is not None and (status.st_size, status.st_mtime_ns) != known:
+                is_other = known is not None and (status.st_size, status.st_mtime_ns) != known
+                if is_other or entry.is_unread:
                     edited.append((conversation_id, entry))
         return edited
 
@@ -325,7 +331,7 @@ class FolderState:
         """Go on with what is known: one chat that cannot be read must not hide the others."""
         logger.error("%s cannot be read: %s", self.file(conversation_id), error)
         if entry:
-            self.entries[conversation_id] = Entry(entry.metadata, None)
+            self.entries[conversation_id] = Entry(entry.metadata, None, is_unread=True)
 
     def remove_later(self, conversation_id: str) -> None:
         """Forget a chat now; its file goes with the next `tidy`."""

@@ -26,12 +26,13 @@ class Entry:
     metadata: ConversationMetadata
     identity: FileIdentity | None
     was_deleted: bool = False  # its file says that it has been in the trash
+    is_unread: bool = False  # its file could not be read, and may say something else by now
 
     @property
     def is_untouched(self) -> bool:
         """Tell a chat that is empty, and that nobody named, pinned or gave instructions."""
         chat = self.metadata
-        touched = chat.message_count or chat.pinned or chat.instructions
+        touched = chat.message_count or chat.pinned or chat.instructions or self.is_unread
         return not touched and chat.name_source == "default"
 
     @property

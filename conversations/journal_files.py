@@ -14,7 +14,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from .durable import sync_folder
+from .durable import replace_file, settle_file, sweep_temporary, sync_data, sync_folder
 from .journal_records import HEADER_BYTES, Record, framed, read_records
 
 _NAME = ".journal-"
@@ -45,6 +45,7 @@ class JournalFiles:
         self._full: list[_File] = []  # oldest first
         self._last: _File | None = None
         self._spare: _File | None = None
+        self._unsynced: set[Path] = set()  # whose sync has failed, so that none may be trusted
 
     @property
     def is_empty(self) -> bool:
@@ -57,9 +58,14 @@ class JournalFiles:
         return first is not None and number >= first.first
 
     def load(self) -> list[Record]:
-        """Take over what a process before has left; give its records in their order."""
+        """Take over what a process before has left; give its records in their order.
+
+        :raises OSError: it cannot be read, or is not sure to be durable.
+        """
+        sweep_temporary(self._root, _NAME)
         files, found = [], []
         for path in self._found():
+            self._settle(path)
             records = list(read_records(path))
             first, last = (records[0].number, records[-1].number) if records else (0, 0)
             files.append(_File(path, None, first, last))
@@ -71,6 +77,19 @@ class JournalFiles:
         """List the journals; `glob` would give none where the folder may not be read now."""
         with os.scandir(self._root) as found:
             return [self._root / item.name for item in found if item.name.startswith(_NAME)]
+
+    def _settle(self, path: Path) -> None:
+        """Have nothing rest on what a power cut may take back, such as a mark that was read."""
+        if path not in self._unsynced:
+            try:
+                settle_file(path)
+            except OSError:
+                self._unsynced.add(path)
+            else:
+                return
+        replace_file(path, path.read_bytes())
+        sync_folder(self._root)
+        self._unsynced.discard(path)
 
     def append(self, number: int, records: list[bytes]) -> None:
         """Write records durably; `number` is that of the first."""
@@ -135,7 +154,7 @@ class JournalFiles:
         if file.descriptor is not None and self._spare is None:
             try:
                 os.pwrite(file.descriptor, bytes(HEADER_BYTES), 0)
-                os.fdatasync(file.descriptor)
+                sync_data(file.descriptor)
             except OSError:
                 file.close()
                 raise
@@ -153,5 +172,5 @@ def _write(file: _File, data: bytes) -> int:
     while rest:
         count = os.pwrite(file.descriptor, rest, at)
         rest, at = rest[count:], at + count
-    os.fdatasync(file.descriptor)
+    sync_data(file.descriptor)
     return len(data)

@@ -368,3 +368,12 @@ async def test_what_could_not_be_read_is_not_overwritten_at_the_end(
 
 def refuse_to_read(path: Path) -> bytes:
     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+async def test_a_system_without_fdatasync_has_fsync(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "fdatasync")
+    async with opened(path) as inbox:
+        await inbox.keep([update(1)])
+        assert await left_open(path) == [1]

@@ -7,7 +7,7 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +206,18 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     disk.go_on.set()
 
 
+async def test_a_system_without_fdatasync_has_fsync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "fdatasync")
+    async with opened(tmp_path, journal=True) as storage:
+        await begun(storage)
+        await append(storage, "second", 1)
+        left = copied(tmp_path, tmp_path.with_name("left"))
+    async with opened(left) as storage:
+        assert await texts_in(storage) == ["first", "second"]
+
+
 class TestFailures:
     async def test_what_could_not_be_recorded_was_not_added(
         self, tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture
@@ -252,6 +264,37 @@ class TestFailures:
             assert synced
             assert failed.isdisjoint(synced)
             assert failed.isdisjoint(path.stat().st_ino for path in journal(tmp_path))
+
+    @pytest.mark.parametrize("error", [0, errno.EIO])
+    async def test_nothing_rests_on_what_a_killed_process_has_not_synced(
+        self, tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, error: int
+    ) -> None:
+        """What is read may stand in memory alone; it is synced, or else written once more."""
+        async with opened(tmp_path, journal=True) as storage:
+            await begun(storage)
+            await append(storage, "second", 1)
+            left = copied(tmp_path, tmp_path.with_name("left"))
+        calls: list[str] = []
+
+        def noting(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*args: Any) -> Any:
+                target = args[-1] if name == "replace" else f"/proc/self/fd/{args[0]}"
+                calls.append(f"{name} {os.path.realpath(target).removeprefix(f'{left}/')}")
+                return real(*args)
+
+            return call
+
+        name = journal(left)[0].name
+        disk.error = error
+        for function in ("fdatasync", "replace", "fsync"):
+            monkeypatch.setattr(os, function, noting(function, getattr(os, function)))
+        async with opened(left) as storage:
+            assert await texts_in(storage) == ["first", "second"]
+        settled = [f"fdatasync {name}", f"replace {name}", f"fsync {left}"]
+        wanted = settled if error else settled[:1]
+        found = [call for call in calls if call in settled]
+        assert found[: len(wanted)] == wanted
+        assert calls.index(wanted[-1]) < calls.index("replace user_1001/a.json")
 
     async def test_files_that_cannot_be_written_now_are_written_later(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

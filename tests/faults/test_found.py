@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -236,3 +236,33 @@ async def test_a_restored_chat_of_long_metadata_is_activated_however_far_it_came
             moved += is_back and killed.in_time
             assert index.last_active_conversation_id == ("a" if is_back else "b"), change
     assert moved > 3
+
+
+async def test_a_chat_that_cannot_be_read_now_is_not_taken_for_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index that follows its chats may know a chat as empty that is not so any more."""
+    path = tmp_path / "user_1001" / "a.json"
+    async with opened(tmp_path) as storage:
+        await storage.create(new_chat("a"))
+        index = path.with_name("index.json").read_bytes()
+        await storage.append(USER, "a", question("one"), updated_at=LATER)
+    path.with_name("index.json").write_bytes(index)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", _refusing(path))
+        async with opened(tmp_path) as storage:
+            assert await storage.create(new_chat("b"), unless_active="empty") == "b"
+            patch.undo()
+            chats = (await storage.read_index(USER)).conversations
+            assert {chat.conversation_id: chat.message_count for chat in chats} == {"a": 1, "b": 0}
+
+
+def _refusing(refused: Path) -> Callable[..., Any]:
+    real = Path.open
+
+    def open_(path: Path, *args: Any, **options: Any) -> Any:
+        if path == refused:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *args, **options)
+
+    return open_

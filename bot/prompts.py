@@ -10,6 +10,8 @@ from aiogram.filters import Filter
 from aiogram.types import InlineKeyboardMarkup, Message
 
 from .callbacks import ChatButton, InstructionsButton, SearchButton, TransferButton
+from .person import Person
+from .show import delete_quietly
 
 _Prompt = ChatButton | InstructionsButton | SearchButton | TransferButton
 
@@ -40,3 +42,17 @@ class ReplyTo(Filter):
                 if data.action is self._cancel:
                     return data
         return None
+
+
+async def is_refused(message: Message, asked: _Prompt, person: Person) -> bool:
+    """Tell whether somebody else answers what we have asked in a group, and say so."""
+    if asked.owner == person.mark:
+        return False
+    await message.reply(person.texts("not-yours"), parse_mode=None)
+    return True
+
+
+async def remove_prompt(message: Message, bot: Bot) -> None:
+    """Remove the question to which a message is the answer; it has been answered."""
+    if message.reply_to_message is not None:
+        await delete_quietly(bot, message.chat.id, message.reply_to_message.message_id)

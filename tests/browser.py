@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from pathlib import Path
+
+    from playwright.async_api import Browser, Locator, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 _ARGUMENTS = [
@@ -36,3 +38,31 @@ async def open_browser() -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+class Phone:
+    """The chat page, with a person's fingers on it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    async def write(self, text: str) -> None:
+        await self.page.get_by_test_id("composer").fill(text)
+        await self.page.keyboard.press("Enter")
+
+    @property
+    def last(self) -> Locator:
+        """The bot's newest message."""
+        return self.page.locator('[data-testid="message"][data-out="false"]').last
+
+    async def sees(self, text: str) -> None:
+        from playwright.async_api import expect
+
+        await expect(self.last).to_contain_text(text)
+
+    async def press(self, label: str) -> None:
+        await self.last.get_by_test_id("button").filter(has_text=label).first.click()
+
+    async def screenshot(self, folder: Path, name: str) -> None:
+        folder.mkdir(exist_ok=True)
+        await self.page.screenshot(path=folder / f"{name}.png", animations="disabled")

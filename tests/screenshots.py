@@ -8,19 +8,20 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from playwright.async_api import expect
 
-from tests.browser import open_browser
+from tests.browser import Phone, open_browser
 from tests.fake_providers import FakeProviders
 from tests.program import ROOT, Program
 
 if TYPE_CHECKING:
-    from playwright.async_api import Locator, Page, ViewportSize
+    from playwright.async_api import ViewportSize
 
 PICTURES = ROOT / "docs" / "images"
 _SIZE: ViewportSize = {"width": 390, "height": 720}
+_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _TALKS = (  # a question, its answer, the name that the model finds for the chat
     (
         "A risotto for four, quickly?",
@@ -42,32 +43,12 @@ _TALKS = (  # a question, its answer, the name that the model finds for the chat
 )
 
 
-class Scene:
-    def __init__(self, page: Page, folder: Path) -> None:
-        self._page = page
-        self._folder = folder
-
-    async def write(self, text: str) -> None:
-        await self._page.get_by_test_id("composer").fill(text)
-        await self._page.keyboard.press("Enter")
-
-    async def sees(self, text: str) -> None:
-        await expect(self._last).to_contain_text(text)
-
-    async def press(self, label: str) -> None:
-        await self._last.get_by_test_id("button").filter(has_text=label).first.click()
-
-    async def picture(self, name: str) -> None:
-        await expect(self._page.get_by_test_id("toast")).to_have_count(0)
-        await self._page.mouse.move(0, 0)
-        for scheme in ("light", "dark"):
-            await self._page.emulate_media(color_scheme=scheme)
-            path = self._folder / f"{name}-{scheme}.png"
-            await self._page.screenshot(path=path, animations="disabled")
-
-    @property
-    def _last(self) -> Locator:
-        return self._page.locator('[data-testid="message"][data-out="false"]').last
+async def _picture(phone: Phone, folder: Path, name: str) -> None:
+    await expect(phone.page.get_by_test_id("toast")).to_have_count(0)
+    await phone.page.mouse.move(0, 0)
+    for scheme in _SCHEMES:
+        await phone.page.emulate_media(color_scheme=scheme)
+        await phone.screenshot(folder, f"{name}-{scheme}")
 
 
 async def take(folder: Path) -> None:
@@ -85,32 +66,33 @@ async def take(folder: Path) -> None:
             async with Program(Path(data), **settings) as program, open_browser() as browser:
                 page = await browser.new_page(viewport=_SIZE, device_scale_factor=1.5)
                 await page.goto(program.url)
-                await _act(Scene(page, folder), page, fake)
+                await _act(Phone(page), folder, fake)
 
 
-async def _act(scene: Scene, page: Page, fake: FakeProviders) -> None:
+async def _act(phone: Phone, folder: Path, fake: FakeProviders) -> None:
+    page = phone.page
     await page.get_by_test_id("user-switch").click()
     await page.get_by_test_id("user-1002").click()
     await page.get_by_test_id("start").click()
-    await scene.sees("👋 Hello!")
+    await phone.sees("👋 Hello!")
     for question, answer, _ in _TALKS:
-        await scene.write("/new")
-        await scene.sees("What shall we talk about?")
-        await scene.write(question)
-        await scene.sees(answer.split()[-2].strip("|*`"))
+        await phone.write("/new")
+        await phone.sees("What shall we talk about?")
+        await phone.write(question)
+        await phone.sees(answer.split()[-2].strip("|*`"))
         await (await fake.next_request()).finished()
         await (await fake.next_request()).finished()
-    await scene.picture("answer")
-    await scene.write("/chats")
-    await scene.sees("3 chats")
-    await scene.picture("chats")
-    await scene.press("Risotto")
-    await scene.sees("This chat is open")
-    await scene.press("Delete")
-    await scene.sees("Delete “Risotto for four”?")
-    await scene.press("Delete")
-    await scene.sees("is deleted")
-    await scene.picture("undo")
+    await _picture(phone, folder, "answer")
+    await phone.write("/chats")
+    await phone.sees("3 chats")
+    await _picture(phone, folder, "chats")
+    await phone.press("Risotto")
+    await phone.sees("This chat is open")
+    await phone.press("Delete")
+    await phone.sees("Delete “Risotto for four”?")
+    await phone.press("Delete")
+    await phone.sees("is deleted")
+    await _picture(phone, folder, "undo")
 
 
 if __name__ == "__main__":

@@ -4,47 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import needs_browser, open_browser
+from tests.browser import Phone, needs_browser, open_browser
 from tests.program import ROOT, Program
-
-if TYPE_CHECKING:
-    from playwright.async_api import Locator, Page
 
 expect = pytest.importorskip("playwright.async_api", reason="playwright is not installed").expect
 
 pytestmark = [pytest.mark.browser, needs_browser]
 
 SCREENSHOTS = ROOT / "test-results"
-
-
-class Phone:
-    """The chat page at a phone's width, with a person's fingers on it."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-
-    async def write(self, text: str) -> None:
-        await self.page.get_by_test_id("composer").fill(text)
-        await self.page.keyboard.press("Enter")
-
-    @property
-    def last(self) -> Locator:
-        """The bot's newest message."""
-        return self.page.locator('[data-testid="message"][data-out="false"]').last
-
-    async def sees(self, text: str) -> None:
-        await expect(self.last).to_contain_text(text)
-
-    async def press(self, label: str) -> None:
-        await self.last.get_by_test_id("button").filter(has_text=label).first.click()
-
-    async def screenshot(self, name: str) -> None:
-        SCREENSHOTS.mkdir(exist_ok=True)
-        await self.page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 
 async def test_the_whole_tour(tmp_path: Path) -> None:
@@ -70,10 +40,10 @@ async def test_the_whole_tour(tmp_path: Path) -> None:
         await phone.sees("This is the first message that I see in this chat.")
         await phone.write("/chats")
         await phone.sees("2 chats")
-        await phone.screenshot("chats")
+        await phone.screenshot(SCREENSHOTS, "chats")
         await phone.press("Where shall we travel")
         await phone.sees("This chat is open")
-        await phone.screenshot("chat")
+        await phone.screenshot(SCREENSHOTS, "chat")
         await phone.press("Rename")
         await phone.sees("How shall “Where shall we travel this...” be called?")
         await expect(page.get_by_test_id("reply-bar")).to_be_visible()
@@ -83,7 +53,7 @@ async def test_the_whole_tour(tmp_path: Path) -> None:
         await phone.sees("💬 Holidays")
         await phone.press("🗑 Delete")
         await phone.sees("Delete “Holidays”?")
-        await phone.screenshot("delete")
+        await phone.screenshot(SCREENSHOTS, "delete")
         await phone.press("Delete")
         await phone.sees("“Holidays” is deleted.")
         await phone.press("Undo")
@@ -98,7 +68,7 @@ async def test_the_whole_tour(tmp_path: Path) -> None:
         await phone.write("/chats")
         await phone.sees("Чатов пока нет.")
         await page.get_by_test_id("theme-toggle").click()
-        await phone.screenshot("dark")
+        await phone.screenshot(SCREENSHOTS, "dark")
         assert problems == []
     stored = (tmp_path / "data" / "conversations" / "user_1002").glob("*-*.json")
     names = {json.loads(path.read_text())["metadata"]["name"] for path in stored}

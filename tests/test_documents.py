@@ -28,13 +28,17 @@ FOREIGN = {
 PYTHON_BLOCKS_ARE_RUN_BY = {"README.md": "test_readme.py", "README.ru.md": "test_readme.py"}
 
 
+def blocks_in(path: Path) -> list[tuple[str, str]]:
+    """Give each block of a document as (language, text)."""
+    text = path.read_text(encoding="utf-8")
+    return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
 def blocks() -> Iterator[tuple[str, str, str]]:
     """Give each block as (document, language, text)."""
     for path in DOCUMENTS:
-        for found in re.finditer(
-            r"^```(\w*)\n(.*?)^```$", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-        ):
-            yield str(path.relative_to(ROOT)), found[1], found[2]
+        for language, text in blocks_in(path):
+            yield str(path.relative_to(ROOT)), language, text
 
 
 def commands() -> Iterator[tuple[str, str]]:

@@ -21,7 +21,7 @@ import pytest
 
 from bot.playground import Playground
 from tests.playground_client import Person, labels
-from tests.test_architecture import SOURCES, imports
+from tests.test_architecture import PROGRAM, SOURCES, imports
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60  # seconds, for building, installing and starting
@@ -197,8 +197,7 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
         if path.is_file() and "__pycache__" not in path.parts
         for name in [str(path.relative_to(ROOT))]
     }
-    program = {"__main__.py", "building.py", "homes.py"}  # they read the settings
-    assert expected - names == {f"conversations/bot/{name}" for name in program}
+    assert expected - names == {f"conversations/bot/{path.name}" for path in PROGRAM}
 
 
 def normal(name: str) -> str:
@@ -214,7 +213,7 @@ def test_what_the_wheel_needs_is_what_it_imports(wheel: Path) -> None:
     imported = {
         normal(distributions[top][0])
         for path in SOURCES
-        if path.name not in {"config.py", "__main__.py", "building.py", "homes.py"}
+        if path not in {ROOT / "config.py", *PROGRAM}
         for level, module, _ in imports(path)
         if level == 0 and (top := module.partition(".")[0]) in distributions
     }

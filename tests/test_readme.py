@@ -14,12 +14,13 @@ from bot.commands import COMMANDS
 from config import Settings
 from conversations.json_lines import split
 from tests.program import ROOT
+from tests.test_documents import blocks_in
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    return [text for found, text in blocks_in(ROOT / "README.md") if found == language]
 
 
 async def test_the_three_lines_and_the_answerer_work(tmp_path: Path, monkeypatch: Any) -> None:

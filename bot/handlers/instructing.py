@@ -17,9 +17,9 @@ from ..callbacks import InstructionsAction, InstructionsButton
 from ..keyboards import display_name
 from ..menus.instructions import instructions_prompt, instructions_screen
 from ..person import Person
-from ..prompts import ReplyTo
+from ..prompts import ReplyTo, is_refused, remove_prompt
 from ..screens import notice_screen
-from ..show import Press, delete_quietly, send, show
+from ..show import Press, send, show
 from .chats import find_or_tell
 
 
@@ -86,8 +86,7 @@ async def take_instructions(
     person: Person,
     manager: ConversationManager,
 ) -> None:
-    if callback_data.owner != person.mark:
-        await message.reply(person.texts("not-yours"), parse_mode=None)
+    if await is_refused(message, callback_data, person):
         return
     chat = await manager.get_conversation(person.user_id, callback_data.chat)
     if chat is None:
@@ -99,8 +98,8 @@ async def take_instructions(
         await send(message, instructions_prompt(person, chat))
         return
     taken = await _instruct(message, message.text, chat, person, manager)
-    if taken and message.reply_to_message is not None:
-        await delete_quietly(bot, message.chat.id, message.reply_to_message.message_id)
+    if taken:
+        await remove_prompt(message, bot)
 
 
 async def cancel(

@@ -11,9 +11,9 @@ from conversations import ConversationManager, ConversationMetadata, InvalidName
 from ..callbacks import ChatAction, ChatButton
 from ..keyboards import display_name
 from ..person import Person
-from ..prompts import ReplyTo
+from ..prompts import ReplyTo, is_refused, remove_prompt
 from ..screens import notice_screen, rename_refusal, rename_screen, rename_text_only
-from ..show import Press, delete_quietly, send, show
+from ..show import Press, send, show
 from .chats import find_or_tell
 
 
@@ -63,8 +63,7 @@ async def take_name(
     person: Person,
     manager: ConversationManager,
 ) -> None:
-    if callback_data.owner != person.mark:
-        await message.reply(person.texts("not-yours"), parse_mode=None)
+    if await is_refused(message, callback_data, person):
         return
     chat = await manager.get_conversation(person.user_id, callback_data.chat)
     if chat is None:
@@ -75,8 +74,8 @@ async def take_name(
         await send(message, rename_screen(person, chat))
         return
     renamed = await _rename(message, message.text, chat, person, manager)
-    if renamed and message.reply_to_message is not None:
-        await delete_quietly(bot, message.chat.id, message.reply_to_message.message_id)
+    if renamed:
+        await remove_prompt(message, bot)
 
 
 async def cancel(

@@ -31,7 +31,7 @@ from ..menus.searching import (
     results_screen,
 )
 from ..person import Person
-from ..prompts import ReplyTo
+from ..prompts import ReplyTo, is_refused, remove_prompt
 from ..screens import Screen
 from ..search_links import hit_of_link, is_link, query_of_link
 from ..show import Press, delete_quietly, send, show
@@ -133,16 +133,15 @@ async def take_words(
     person: Person,
     manager: ConversationManager,
 ) -> None:
-    if callback_data.owner != person.mark:
-        await message.reply(person.texts("not-yours"), parse_mode=None)
+    if await is_refused(message, callback_data, person):
         return
     if message.text is None:
         await message.reply(person.texts("search-text-only"), parse_mode=None)
         await send(message, prompt_screen(person))
         return
     searched = await _search(message, message.text, person, manager)
-    if searched and message.reply_to_message is not None:
-        await delete_quietly(bot, message.chat.id, message.reply_to_message.message_id)
+    if searched:
+        await remove_prompt(message, bot)
 
 
 async def turn_page(

@@ -13,8 +13,8 @@ from conversations import ConversationManager, ImportRefusedError
 from ..callbacks import TransferAction, TransferButton
 from ..incoming import Receipt
 from ..person import Person
-from ..prompts import ReplyTo
-from ..show import Press, delete_quietly, send, show
+from ..prompts import ReplyTo, remove_prompt
+from ..show import Press, send, show
 from ..transferring import (
     FORMATS,
     TooBigError,
@@ -157,8 +157,8 @@ async def take_file(
     if receipt is not None:
         await receipt.note(importing=message.message_id)
     await message.reply(await _import(bot, document, person, manager), parse_mode=None)
-    if message.reply_to_message is not None and callback_data is not None:
-        await delete_quietly(bot, message.chat.id, message.reply_to_message.message_id)
+    if callback_data is not None:
+        await remove_prompt(message, bot)
     await show_list(message, person, manager)
 
 

@@ -67,16 +67,21 @@ class Rates(NamedTuple):
     settled: float
 
 
-async def at_once(store: Store, users: range, *, tasks: int, seconds: float) -> Rates:
-    """Let `tasks` of each user add one message after another."""
+async def at_once(store: Store, users: range, *, tasks: int, each: int, seconds: float) -> Rates:
+    """Let `tasks` of each user add one message after another: `each`, or as many as time allows.
+
+    The number is the limit for all but the slowest. Who is faster must not get longer chats.
+    """
     ends = time.perf_counter() + seconds
     added = 0
 
     async def work(user_id: int) -> None:
         nonlocal added
-        while time.perf_counter() < ends:
+        for _ in range(each):
             await store.add(user_id, next(_numbers))
             added += 1
+            if time.perf_counter() > ends:
+                return
 
     begun = time.perf_counter()
     await asyncio.gather(*(work(user_id) for user_id in users for _ in range(tasks)))

@@ -37,14 +37,15 @@ class Scale:
     crowds: tuple[int, ...] = (1, 10, 100, 1_000)  # users at once
     listed: int = 1_000  # chats in a list
     rounds: int = 40
-    seconds: float = 1.0  # that a crowd adds messages
+    adds: int = 2_000  # of a crowd at a time
+    seconds: float = 2.0  # after which the slowest stop
 
     @property
     def repeats(self) -> int:
         return max(self.rounds // 10, 1)
 
 
-SHORT = Scale((10, 1_000), (1, 10), 100, 10, 0.2)
+SHORT = Scale((10, 1_000), (1, 10), 100, 10, 200, 0.2)
 
 
 async def lengths(folder: Path, classes: Classes, scale: Scale) -> Results:
@@ -100,37 +101,37 @@ async def crowds(folder: Path, classes: Classes, scale: Scale) -> Results:
     results: Results = {}
     many = sorted(scale.crowds)[-2:][0]
     async with opened(bearing, folder / "crowd") as stores:
-        for store in stores:
-            for user_id in range(1, many + 1):
-                await store.fill(user_id, CHATS, 100)
-        for name, users, tasks in (
-            (f"1 user, {many} tasks", range(1, 2), many),
-            (f"{many} users", range(1, many + 1), 1),
-        ):
-            results[name] = await _rates(stores, users, scale, tasks=tasks)
+        await _fill(stores, many, 100)
+        results[f"1 user, {many} tasks"] = await _rates(stores, 1, scale, tasks=many)
+        results[f"{many} users"] = await _rates(stores, many, scale)
     durable = [each for each in bearing if each.durable == "yes" and each.is_a_store]
-    async with opened(durable, folder / "crowds") as stores:
-        for store in stores:
-            for user_id in range(1, 1 + max(scale.crowds)):
-                await store.fill(user_id, CHATS, 10)
-        results["users"] = {
-            str(users): await _rates(stores, range(1, users + 1), scale, tasks=1)
-            for users in scale.crowds
-        }
+    results["users"] = {}
+    for users in scale.crowds:
+        async with opened(durable, folder / f"crowd{users}") as stores:
+            await _fill(stores, max(users, scale.repeats), 10)
+            results["users"][str(users)] = await _rates(stores, users, scale)
     return results
 
 
+async def _fill(stores: list[Store], users: int, messages: int) -> None:
+    for store in stores:
+        for user_id in range(1, 1 + users):
+            await store.fill(user_id, CHATS, messages)
+            await store.add(user_id, -1)
+        await store.settle()
+
+
 async def _rates(
-    stores: list[Store], users: range, scale: Scale, *, tasks: int
+    stores: list[Store], users: int, scale: Scale, *, tasks: int = 1
 ) -> dict[str, dict[str, float]]:
     """Give the adds a second of each store, and those with the time until its files are whole."""
     rates: dict[str, list[Rates]] = {store.name: [] for store in stores}
-    for store in stores:
-        await asyncio.gather(*(store.add(user_id, -1) for user_id in users))
-    for _ in range(scale.repeats):
+    each = max(2, min(50, scale.adds // (users * tasks)))
+    for repeat in range(scale.repeats):
+        asked = range(1 + repeat, 2 + repeat) if users == 1 else range(1, 1 + users)
         for store in stores:
             rates[store.name].append(
-                await at_once(store, users, tasks=tasks, seconds=scale.seconds)
+                await at_once(store, asked, tasks=tasks, each=each, seconds=scale.seconds)
             )
     return {
         "adds": {name: statistics.median(r.adds for r in mine) for name, mine in rates.items()},

@@ -35,6 +35,7 @@ from .storage import is_valid_id
 logger = logging.getLogger(__name__)
 
 TRASH = "trash"
+FILES = "files"
 _INDEX = "index.json"
 _ENTRY_BYTES = 1000  # about what one entry takes in memory
 
@@ -208,6 +209,17 @@ class FolderState:
         self.is_index_late = False
         self._seen = self._look()
 
+    def commit(self, chat: ChatFile) -> None:
+        """Write a chat that has changed, and the index."""
+        self.write_chat(chat)
+        self.write_index()
+
+    def add_active(self, chat: ChatFile) -> None:
+        """Store a new chat durably; the pointer follows with the index."""
+        self.index.last_active_conversation_id = chat.metadata.conversation_id
+        self.write_chat(chat)
+        sync_folder(self.path)
+
     def try_to_write_index(self) -> None:
         """Write the index after what can be read from the chats as well."""
         self.mend_pointer()
@@ -279,7 +291,9 @@ class FolderState:
             self._read_whole(conversation_id, known)
 
     def _read(self) -> None:
-        self._is_tidy = sweep_temporary(self.path)
+        folders = (self.path / TRASH, self.path / FILES, self.path)
+        unswept = [path for path in folders if path.is_dir() and not sweep_temporary(path)]
+        self._is_tidy = not unswept
         listed, written_ns = self._read_index()
         newer = set()
         for conversation_id, status in find_chats(self.path):
@@ -373,12 +387,8 @@ class FolderState:
         identity = None if chat.damaged else FileIdentity.of(status)
         self.entries[conversation_id] = Entry(chat.metadata, identity)
         if chat.damaged:
-            self._repairs.append(lambda: self._rewrite(chat))
+            self._repairs.append(lambda: self.commit(chat))
         return chat
-
-    def _rewrite(self, chat: ChatFile) -> None:
-        self.write_chat(chat)
-        self.write_index()
 
     def _remove_unreadable(self, path: Path) -> None:
         self.put_aside(path)

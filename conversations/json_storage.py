@@ -183,29 +183,32 @@ class JsonStorage:
     ) -> bool:
         return await self._change(
             user_id,
-            lambda folder: folder.fork(conversation_id, fork, up_to_message_id=up_to_message_id),
+            lambda folder: folder.creating.fork(
+                conversation_id, fork, up_to_message_id=up_to_message_id
+            ),
         )
 
     async def remove_last_exchange(
         self, user_id: int, conversation_id: str
     ) -> list[ConversationMessage]:
         return await self._change(
-            user_id, lambda folder: folder.remove_last_exchange(conversation_id)
+            user_id, lambda folder: folder.adding.remove_last_exchange(conversation_id)
         )
 
     async def create(
         self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None = None
     ) -> str:
         return await self._change(
-            metadata.user_id, lambda folder: folder.create(metadata, unless_active=unless_active)
+            metadata.user_id,
+            lambda folder: folder.creating.create(metadata, unless_active=unless_active),
         )
 
     async def save(self, conversation: Conversation) -> bool:
         user_id = conversation.metadata.user_id
-        return await self._change(user_id, lambda folder: folder.save(conversation))
+        return await self._change(user_id, lambda folder: folder.creating.save(conversation))
 
     async def add(self, user_id: int, conversations: Sequence[Conversation]) -> None:
-        await self._change(user_id, lambda folder: folder.add(conversations))
+        await self._change(user_id, lambda folder: folder.creating.add(conversations))
 
     async def append(
         self,
@@ -219,14 +222,14 @@ class JsonStorage:
     ) -> bool:
         result: bool = await self._add(
             user_id,
-            lambda folder: folder.append(
+            lambda folder: folder.adding.append(
                 conversation_id,
                 message,
                 updated_at=updated_at,
                 first_name=first_name,
                 include_deleted=include_deleted,
             ),
-            lambda folder: folder.append_in_memory(
+            lambda folder: folder.adding.append_in_memory(
                 conversation_id, message, updated_at=updated_at, first_name=first_name
             ),
         )
@@ -242,10 +245,10 @@ class JsonStorage:
     ) -> ConversationMetadata:
         result: ConversationMetadata = await self._add(
             fallback.user_id,
-            lambda folder: folder.append_to_active(
+            lambda folder: folder.adding.append_to_active(
                 fallback, message, updated_at=updated_at, first_name=first_name
             ),
-            lambda folder: folder.append_to_active_in_memory(
+            lambda folder: folder.adding.append_to_active_in_memory(
                 message, updated_at=updated_at, first_name=first_name
             ),
         )
@@ -263,7 +266,7 @@ class JsonStorage:
         self._behind.add(user_id)
         return await self._change(
             user_id,
-            lambda folder: folder.replace(
+            lambda folder: folder.adding.replace(
                 conversation_id, old, new, include_deleted=include_deleted
             ),
         )

@@ -99,7 +99,7 @@ def lets_a_model_rename_what_a_person_named(patch: pytest.MonkeyPatch) -> None:
         if chat is None:
             return False
         chat.metadata.name, chat.metadata.name_source = name, source
-        folder._commit(chat)
+        folder._state.commit(chat)
         return True
 
     patch.setattr(UserFolder, "rename", rename)

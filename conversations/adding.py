@@ -20,6 +20,7 @@ from .durable import make_folder
 from .exchanges import without_last_exchange
 from .folder_state import FolderState
 from .journal_records import Added
+from .living_chats import LivingChats
 from .models import ConversationMessage, ConversationMetadata
 from .trash import Trash
 
@@ -27,8 +28,9 @@ logger = logging.getLogger(__name__)
 
 
 class Adding:
-    def __init__(self, state: FolderState, trash: Trash) -> None:
+    def __init__(self, state: FolderState, chats: LivingChats, trash: Trash) -> None:
         self._state = state
+        self._chats = chats
         self._trash = trash
 
     def append(
@@ -136,7 +138,7 @@ class Adding:
         return True
 
     def remove_last_exchange(self, conversation_id: str) -> list[ConversationMessage]:
-        chat = self._state.chat(conversation_id)
+        chat = self._chats.chat(conversation_id)
         if chat is None:
             return []
         conversation = chat.to_conversation()
@@ -150,7 +152,7 @@ class Adding:
     def _active_chat(self) -> ChatFile | None:
         """Give the active chat; one whose file is gone is not the active one any more."""
         while (active := self._state.index.last_active_conversation_id) is not None:
-            chat = self._state.chat(active)
+            chat = self._chats.chat(active)
             if chat is not None:
                 return chat
             self._state.forget(active)
@@ -161,7 +163,7 @@ class Adding:
         self, conversation_id: str, *, include_deleted: bool
     ) -> tuple[ChatFile | None, bool]:
         """Find a chat to write to; the second part tells whether it is in the trash."""
-        chat = self._state.chat(conversation_id)
+        chat = self._chats.chat(conversation_id)
         if chat is not None or not include_deleted:
             return chat, False
         return self._trash.chat(conversation_id), True

@@ -19,14 +19,16 @@ from .chat_file import ChatFile
 from .durable import make_folder, sync_folder
 from .exchanges import up_to
 from .folder_state import FolderState
+from .living_chats import LivingChats
 from .models import Conversation, ConversationMetadata
 from .storage import UnlessActive, is_valid_id
 from .trash import Trash
 
 
 class Creating:
-    def __init__(self, state: FolderState, trash: Trash) -> None:
+    def __init__(self, state: FolderState, chats: LivingChats, trash: Trash) -> None:
         self._state = state
+        self._chats = chats
         self._trash = trash
 
     def create(self, metadata: ConversationMetadata, *, unless_active: UnlessActive | None) -> str:
@@ -37,7 +39,7 @@ class Creating:
         ):
             return active
         if state.file(metadata.conversation_id).exists():
-            stored = state.chat(metadata.conversation_id)
+            stored = self._chats.chat(metadata.conversation_id)
             if stored is None or stored.body or stored.metadata.created_at != metadata.created_at:
                 raise FileExistsError(f"{metadata.conversation_id} exists")
         make_folder(state.path)
@@ -52,7 +54,7 @@ class Creating:
         self, conversation_id: str, fork: ConversationMetadata, *, up_to_message_id: int | None
     ) -> bool:
         state = self._state
-        made = state.chat(fork.conversation_id)
+        made = self._chats.chat(fork.conversation_id)
         if made is None or made.metadata.forked_from != conversation_id:
             copied = self._copy(conversation_id, fork, up_to_message_id)
             if copied is None:
@@ -67,7 +69,7 @@ class Creating:
     def _copy(
         self, conversation_id: str, fork: ConversationMetadata, up_to_message_id: int | None
     ) -> ChatFile | None:
-        chat = self._state.chat(conversation_id)
+        chat = self._chats.chat(conversation_id)
         if chat is None:
             return None
         origin = chat.to_conversation()
@@ -81,7 +83,7 @@ class Creating:
     def save(self, conversation: Conversation) -> bool:
         conversation_id = conversation.metadata.conversation_id
         new = ChatFile.from_conversation(copy.deepcopy(conversation))
-        stored = self._state.chat(conversation_id)
+        stored = self._chats.chat(conversation_id)
         if stored is None:
             may_be_new = conversation.revision is None and is_valid_id(conversation_id)
             if not may_be_new or self._is_taken(conversation_id):
@@ -127,7 +129,7 @@ class Creating:
         conversation_id = chat.metadata.conversation_id
         if not is_valid_id(conversation_id):
             raise FileExistsError("no chat may have this id")
-        stored = self._state.chat(conversation_id) or self._trash.chat(conversation_id)
+        stored = self._chats.chat(conversation_id) or self._trash.chat(conversation_id)
         if stored is not None and stored.body == chat.body:
             return True
         if self._is_taken(conversation_id):
@@ -154,5 +156,5 @@ class Creating:
             self._trash.write(chat)
 
     def _is_untouched(self, conversation_id: str) -> bool:
-        entry = self._state.entry(conversation_id)
+        entry = self._chats.entry(conversation_id)
         return entry is not None and entry.is_untouched

@@ -30,6 +30,7 @@ from .erasing import erase_folder, measure_folder
 from .file_search import FileSearch, find_message
 from .folder_state import FILES, TRASH, FolderState
 from .interrupted import activate_restored
+from .living_chats import LivingChats
 from .models import (
     Conversation,
     ConversationMessage,
@@ -59,9 +60,10 @@ class UserFolder:
 
     def _hold(self, state: FolderState) -> None:
         self._state = state
+        self._chats = LivingChats(state)
         self._trash = Trash(state.path / TRASH, state.user_id, state.put_aside)
-        self.adding = Adding(state, self._trash)
-        self.creating = Creating(state, self._trash)
+        self.adding = Adding(state, self._chats, self._trash)
+        self.creating = Creating(state, self._chats, self._trash)
 
     @property
     def cached_bytes(self) -> int:
@@ -103,7 +105,7 @@ class UserFolder:
         return not self._state.index.damaged_untold
 
     def read_index(self) -> UserIndex:
-        self._state.refresh()
+        self._chats.refresh()
         return self._hand_out_index()
 
     def _hand_out_index(self) -> UserIndex:
@@ -119,7 +121,7 @@ class UserFolder:
         )
 
     def load(self, conversation_id: str, *, include_deleted: bool) -> Conversation | None:
-        chat = self._state.chat(conversation_id)
+        chat = self._chats.chat(conversation_id)
         in_trash = chat is None and include_deleted
         if in_trash:
             chat = self._trash.chat(conversation_id)
@@ -132,20 +134,20 @@ class UserFolder:
         return conversation
 
     def read_last(self, conversation_id: str, limit: int) -> list[ConversationMessage]:
-        return self._state.last(conversation_id, limit)
+        return self._chats.last(conversation_id, limit)
 
     def search(self, words: Words, limit: int) -> list[SearchHit]:
-        self._state.refresh()
+        self._chats.refresh()
         return self._search.search(self._state, words, limit)
 
     def find_message(
         self, message_id: int, *, dialog_id: int | None, sent_at: datetime | None
     ) -> SearchHit | None:
-        self._state.refresh()
+        self._chats.refresh()
         return find_message(self._state, message_id, dialog_id=dialog_id, sent_at=sent_at)
 
     def rename(self, conversation_id: str, name: str, source: NameSource) -> bool:
-        chat = self._state.chat(conversation_id)
+        chat = self._chats.chat(conversation_id)
         if chat is None or (source == "model" and chat.metadata.name_source == "user"):
             return False
         chat.metadata.name, chat.metadata.name_source = name, source
@@ -153,7 +155,7 @@ class UserFolder:
         return True
 
     def set_mode(self, conversation_id: str, mode: SearchType) -> bool:
-        chat = self._state.chat(conversation_id)
+        chat = self._chats.chat(conversation_id)
         if chat is None:
             return False
         chat.metadata.mode = mode
@@ -161,7 +163,7 @@ class UserFolder:
         return True
 
     def pin(self, conversation_id: str, *, pinned: bool) -> bool:
-        chat = self._state.chat(conversation_id)
+        chat = self._chats.chat(conversation_id)
         if chat is None:
             return False
         chat.metadata.pinned = pinned
@@ -169,7 +171,7 @@ class UserFolder:
         return True
 
     def activate(self, conversation_id: str) -> bool:
-        if self._state.entry(conversation_id) is None:
+        if self._chats.entry(conversation_id) is None:
             return False
         self._state.index.last_active_conversation_id = conversation_id
         self._state.write_index()
@@ -179,7 +181,7 @@ class UserFolder:
         self, conversation_id: str, *, deleted_at: str, successor: ConversationMetadata
     ) -> bool:
         state = self._state
-        chat = state.chat(conversation_id)
+        chat = self._chats.chat(conversation_id)
         if chat is None:
             return False
         source, target = state.file(conversation_id), self._trash.file(conversation_id)
@@ -210,7 +212,7 @@ class UserFolder:
             chat.metadata.deleted_at, chat.metadata.is_active = "", activate
             replace_file(source, chat.encode())
         move_file(source, state.file(conversation_id))
-        state.examine(conversation_id)
+        self._chats.examine(conversation_id)
         if activate:
             activate_restored(state, conversation_id)
         # Before the index: what it lists without a file is dropped at the next look.
@@ -236,7 +238,7 @@ class UserFolder:
         return self._state.take_damage()
 
     def set_instructions(self, conversation_id: str, instructions: str) -> bool:
-        chat = self._state.chat(conversation_id)
+        chat = self._chats.chat(conversation_id)
         if chat is None:
             return False
         chat.metadata.instructions = instructions
@@ -255,7 +257,7 @@ class UserFolder:
             state.write_index()
 
     def measure(self) -> Footprint:
-        self._state.refresh()
+        self._chats.refresh()
         living = [entry.metadata.message_count for entry in self._state.entries.values()]
         deleted = [metadata.message_count for metadata in self._trash.chats()]
         return Footprint(

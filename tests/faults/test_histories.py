@@ -95,7 +95,7 @@ def leaves_the_pointer_at_a_deleted_chat(patch: pytest.MonkeyPatch) -> None:
 
 def lets_a_model_rename_what_a_person_named(patch: pytest.MonkeyPatch) -> None:
     def rename(folder: UserFolder, chat_id: str, name: str, source: Any) -> bool:
-        chat = folder._state.chat(chat_id)
+        chat = folder._chats.chat(chat_id)
         if chat is None:
             return False
         chat.metadata.name, chat.metadata.name_source = name, source
@@ -186,7 +186,7 @@ def asks_in_two_steps(patch: pytest.MonkeyPatch) -> None:
 
 def forgets_pins_at_a_restart(patch: pytest.MonkeyPatch) -> None:
     def pin(folder: UserFolder, chat_id: str, *, pinned: bool) -> bool:
-        entry = folder._state.entry(chat_id)
+        entry = folder._chats.entry(chat_id)
         if entry is not None:
             entry.metadata.pinned = pinned
         return entry is not None

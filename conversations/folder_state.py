@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 TRASH = "trash"
 FILES = "files"
-INDEX = "index.json"
+_INDEX = "index.json"
 _ENTRY_BYTES = 1000  # about what one entry takes in memory
 
 
@@ -92,6 +92,10 @@ class FolderState:
             raise ValueError("not an id")
         return self.path / f"{conversation_id}.json"
 
+    @property
+    def index_file(self) -> Path:
+        return self.path / _INDEX
+
     def hand_out(self, metadata: ConversationMetadata) -> ConversationMetadata:
         """Copy metadata for the caller, with the flag that only the index can tell."""
         return hand_out(metadata, self.index.last_active_conversation_id)
@@ -138,12 +142,12 @@ class FolderState:
     def write_index(self) -> None:
         """Write the index, with a pointer that is never at a chat that is gone, and sync."""
         if self._index_damaged:
-            self.put_aside(self.path / INDEX)
+            self.put_aside(self.path / _INDEX)
             self._index_damaged = False
         self.mend_pointer()
         entries = self.entries.values()
         data = encode_index(self.index, entries, damaged_told=self._damaged_told)
-        replace_file(self.path / INDEX, data)
+        replace_file(self.path / _INDEX, data)
         sync_folder(self.path)
         self.is_index_late = False
         self._seen = self._look()
@@ -174,7 +178,7 @@ class FolderState:
         self._repairs.append(repair)
 
     def has_index(self) -> bool:
-        return (self.path / INDEX).exists()
+        return self.index_file.exists()
 
     def put_aside(self, path: Path) -> None:
         """Keep what a damaged file holds, and count it."""

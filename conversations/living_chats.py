@@ -13,7 +13,7 @@ from pathlib import Path
 from . import json_lines
 from .chat_file import ChatFile, FileIdentity, find_chats, read_last, read_metadata
 from .durable import looking_into
-from .folder_state import INDEX, FolderState
+from .folder_state import FolderState
 from .index_file import Entry, ReadIndex, read_index
 from .interrupted import finish_interrupted
 from .models import ConversationMessage, ConversationMetadata
@@ -146,7 +146,7 @@ class LivingChats:
     def _read_index(self) -> tuple[dict[str, Entry], int | None]:
         """Give what the index lists, and when it was written; None if it is missing or damaged."""
         state = self._state
-        path, written_ns, is_damaged = state.path / INDEX, None, False
+        path, written_ns, is_damaged = state.index_file, None, False
         try:
             data = path.read_bytes()
         except FileNotFoundError:

@@ -9,36 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
 from weakref import WeakValueDictionary
 
-from conversations import (
-    INSTRUCTIONS_LIMIT,
-    ConversationManager,
-    ConversationMetadata,
-    StorageError,
-)
+from conversations import ConversationManager, ConversationMetadata, StorageError
 
-from .answerers import (
-    Answerer,
-    AnswerError,
-    AnswerResult,
-    AnswerStream,
-    Mode,
-    Namer,
-    takes_instructions,
-)
-from .context import Context, ContextLimits, Tail, count_seen, make_context
+from .answerers import Answerer, Namer, takes_instructions
+from .context import ContextLimits
 from .delivery import Delivery, RichSupport
-from .finishing import Ending, FinishedAnswer, Finisher, Question, tokens_used
+from .finishing import FinishedAnswer, Finisher, Question, tokens_used
+from .gathering import Gatherer
 from .keyboards import again_keyboard, stop_keyboard
+from .lanes import Lane
 from .limits import Quotas
 from .person import Person
+from .reading import AnswerObserver, Reader
 from .show import delete_quietly
 from .streaming import DraftSupport, LiveAnswer, Pacing
 from .texts import Texts
@@ -56,62 +44,6 @@ class AnsweringLimits:
     per_user: int = 3  # answers that run at once
     pending_per_user: int = 20  # questions that run or wait in all chats of a person
     in_all: int = 50
-
-
-class AnswerObserver(Protocol):
-    """Is told how answers go; its methods are quick and raise nothing."""
-
-    def begun(self) -> None: ...
-
-    def first_word(self, seconds: float) -> None:
-        """Tell how long the model took to its first word."""
-
-    def ended(self, ending: Ending) -> None: ...
-
-
-@dataclass(slots=True)
-class _Lane:
-    """One chat's questions, answered one after another by one task."""
-
-    waiting: deque[Question] = field(default_factory=deque)
-    task: asyncio.Task[None] | None = None
-    question: Question | None = None
-    reading: asyncio.Task[None] | None = None
-    ending: Ending = "complete"
-    hurry: asyncio.Event = field(default_factory=asyncio.Event)  # wait for Telegram no more
-    in_line: bool = False  # for one of the answers that may run at once
-    is_dropped: bool = False  # what comes is neither stored nor sent
-
-    def stop(self, ending: Ending) -> None:
-        self.ending = ending
-        if self.reading is not None:
-            self.reading.cancel()
-
-    def drop(self) -> list[Question]:
-        """Have its task end soon; give the questions that it does not come to any more."""
-        left = list(self.waiting)
-        self.waiting.clear()
-        self.is_dropped = True
-        self.hurry.set()
-        self.stop("stopped")
-        if self.in_line and self.task is not None and self.question is not None:
-            self.task.cancel()  # others may keep it waiting for long
-            left.append(self.question)
-        return left
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What is seen of one answer."""
-
-    observer: AnswerObserver | None
-    ending: Ending = "interrupted"
-    begun: float | None = field(default_factory=time.monotonic)
-
-    def word(self) -> None:
-        if self.begun is not None and self.observer is not None:
-            self.observer.first_word(time.monotonic() - self.begun)
-        self.begun = None
 
 
 class Answering:
@@ -137,18 +69,18 @@ class Answering:
         self.limits = limits or AnsweringLimits()
         self.can_name = isinstance(answerer, Namer)
         self.takes_instructions = takes_instructions(answerer)
-        self._manager = manager
-        self._answerer = answerer
-        self._context_limits = context or ContextLimits()
         self._pacing = pacing or Pacing()
         self._know = know
         self._quotas = quotas
-        self._observer = observer
-        self._lanes: dict[tuple[int, str], _Lane] = {}
+        self._lanes: dict[tuple[int, str], Lane] = {}
         self._slots = asyncio.Semaphore(self.limits.in_all)
         self._slots_of: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
         self._background: set[asyncio.Task[None]] = set()
         self._silenced: set[int] = set()
+        self._gatherer = Gatherer(
+            manager, answerer, context or ContextLimits(), waiting=self.limits.waiting
+        )
+        self._reader = Reader(answerer, observer)
         self._finisher = Finisher(manager, namer=answerer if isinstance(answerer, Namer) else None)
         self._drafts = DraftSupport()
         self._rich = RichSupport()
@@ -165,7 +97,7 @@ class Answering:
             return "full"
         if self._pending(question.person.user_id) >= self.limits.pending_per_user:
             return "full_in_all"
-        lane = self._lanes.setdefault(key, _Lane())
+        lane = self._lanes.setdefault(key, Lane())
         lane.waiting.append(question)
         if lane.task is None:
             lane.task = asyncio.create_task(self._run(key, lane))
@@ -227,8 +159,7 @@ class Answering:
 
     async def count_seen(self, chat: ConversationMetadata) -> int:
         """Tell how many of a chat's last messages the answerer would get now."""
-        tail = await self._tail(chat.user_id, chat.conversation_id, chat)
-        return count_seen(tail, self._context_limits) if tail.messages else 0
+        return await self._gatherer.count_seen(chat)
 
     async def abandon(self) -> None:
         """Give all up as a kill would, and return when it is: nothing is stored, sent or over."""
@@ -254,7 +185,7 @@ class Answering:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def _run(self, key: tuple[int, str], lane: _Lane) -> None:
+    async def _run(self, key: tuple[int, str], lane: Lane) -> None:
         try:
             while lane.waiting:
                 if lane.question is not None:
@@ -282,7 +213,7 @@ class Answering:
             slot = self._slots_of[user_id] = asyncio.Semaphore(self.limits.per_user)
         return slot
 
-    async def _answer(self, question: Question, lane: _Lane) -> bool:
+    async def _answer(self, question: Question, lane: Lane) -> bool:
         """Answer a question; False when what there is to tell did not reach the person."""
         delivery = self._delivery(question, lane.hurry)
         if await self._is_refused(question, delivery):
@@ -294,7 +225,7 @@ class Answering:
                 return False
             return await self._answer_now(question, lane, delivery)
 
-    async def _answer_now(self, question: Question, lane: _Lane, delivery: Delivery) -> bool:
+    async def _answer_now(self, question: Question, lane: Lane, delivery: Delivery) -> bool:
         """Ask, store and send; as `_answer`.
 
         It counts as running until it is sent: what cannot be brought to its end in time, be that
@@ -334,96 +265,18 @@ class Answering:
         await delivery.say(why, again_keyboard(person, question.conversation_id))
         return True
 
-    async def _ask(self, question: Question, lane: _Lane) -> FinishedAnswer | None:
+    async def _ask(self, question: Question, lane: Lane) -> FinishedAnswer | None:
         """Have a question answered; None where it is deleted, or answered already."""
-        context = await self._context(question)
+        context = await self._gatherer.context(question)
         if not context.turns:
             return None
         live = self._live(question, lane)
-        with self._observed() as seen:
-            async with live:
-                result, failure = await self._read(context, question, live, lane, seen)
-            seen.ending = "failed" if failure else lane.ending
+        result, ending, failure = await self._reader.read(context, question.mode, live, lane)
         if self._quotas is not None:
             await self._quotas.spend(question.person.user_id, tokens_used(context, result))
-        return FinishedAnswer(question, context, result, seen.ending, failure, live.placeholder)
+        return FinishedAnswer(question, context, result, ending, failure, live.placeholder)
 
-    @contextmanager
-    def _observed(self) -> Iterator[_Seen]:
-        """Tell the observer of an answer; one that is cut off is interrupted."""
-        seen = _Seen(self._observer)
-        if self._observer is not None:
-            self._observer.begun()
-        try:
-            yield seen
-        finally:
-            if self._observer is not None:
-                self._observer.ended(seen.ending)
-
-    async def _read(
-        self, context: Context, question: Question, live: LiveAnswer, lane: _Lane, seen: _Seen
-    ) -> tuple[AnswerResult, AnswerError | None]:
-        """Read an answer to its end, until it is stopped, or until it fails."""
-        result = AnswerResult("partial", "")
-        try:
-            async with self._open(context, question.mode) as stream:
-                lane.reading = asyncio.create_task(_show_all(stream, live, seen))
-                if lane.ending != "complete":
-                    lane.reading.cancel()
-                try:
-                    await asyncio.wait([lane.reading])
-                    if not lane.reading.cancelled():
-                        lane.ending = "complete"
-                        lane.reading.result()
-                finally:
-                    lane.reading.cancel()
-                    await asyncio.wait([lane.reading])  # a stream that is read cannot be closed
-                    lane.reading = None
-                    result = stream.result
-        except AnswerError as error:
-            logger.warning("the answerer failed: %s", error)
-            return result, error
-        except Exception as error:
-            logger.exception("the answerer raised something of its own")
-            return result, AnswerError("server", type(error).__name__)
-        return result, None
-
-    def _open(self, context: Context, mode: Mode) -> AbstractAsyncContextManager[AnswerStream]:
-        answerer = self._answerer
-        if context.instructions and takes_instructions(answerer):
-            told = context.instructions
-            return answerer.answer(context.turns, mode=mode, instructions=told)
-        return answerer.answer(context.turns, mode=mode)
-
-    async def _context(self, question: Question) -> Context:
-        user_id, conversation_id = question.person.user_id, question.conversation_id
-        chat = await self._manager.get_conversation(user_id, conversation_id)
-        tail = await self._tail(user_id, conversation_id, chat)
-        if not any(message.message_id == question.message_id for message in tail.messages):
-            whole = await self._manager.load_conversation(user_id, conversation_id)
-            tail = Tail(whole.messages if whole else [])
-        context = make_context(
-            tail,
-            question.message_id,
-            self._context_limits,
-            model=self._answerer.name,
-            again=question.again,
-        )
-        told = chat.instructions[:INSTRUCTIONS_LIMIT] if chat is not None else ""
-        return replace(context, instructions=told)
-
-    async def _tail(
-        self, user_id: int, conversation_id: str, chat: ConversationMetadata | None
-    ) -> Tail:
-        """Read as much of a chat's end as any window or queue can reach back."""
-        limit = 2 * (self._context_limits.messages + self.limits.waiting)
-        messages = await self._manager.get_messages(user_id, conversation_id, limit)
-        if chat is None or chat.message_count <= len(messages):
-            return Tail(messages)
-        tokens = chat.total_tokens - sum(message.tokens for message in messages)
-        return Tail(messages, chat.message_count - len(messages), max(0, tokens))
-
-    def _live(self, question: Question, lane: _Lane) -> LiveAnswer:
+    def _live(self, question: Question, lane: Lane) -> LiveAnswer:
         return LiveAnswer(
             question.bot,
             question.person,
@@ -451,11 +304,3 @@ class Answering:
         task = asyncio.create_task(delivery.mark_waiting(question.message_id, waiting=waiting))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-async def _show_all(stream: AnswerStream, live: LiveAnswer, seen: _Seen) -> None:
-    text = ""
-    async for delta in stream:
-        seen.word()
-        text += delta
-        live.show(text)

@@ -10,7 +10,7 @@ from conversations import ConversationManager
 
 from .access import Access
 from .answerers import Answerer, SimpleAnswerer, as_answerer
-from .answering import Answering, AnswerObserver
+from .answering import Answering
 from .context import ContextLimits
 from .forgetting import Forgetting
 from .handlers.answers import create_answers_router
@@ -35,6 +35,7 @@ from .middleware import HandlerContext, OwnerGuard
 from .pastes import Pastes
 from .people import People
 from .questions import Questions
+from .reading import AnswerObserver
 from .texts import Languages
 from .transferring import export_all_button
 

@@ -1,4 +1,4 @@
-"""What stands in one user's folder: the index and the chats, read once, repaired, held in memory.
+"""What is held of one user's folder, the index and the chats, and how it is written.
 
 The chat files are the truth and the index is a cache of their first lines; only the pointer to the
 active chat, and what we do not know, stand in the index alone. Nothing damaged is overwritten or
@@ -15,26 +15,17 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from . import json_lines
-from .chat_file import ChatFile, FileIdentity, find_chats, read_last, read_metadata
-from .durable import (
-    count_aside,
-    keep_aside,
-    looking_into,
-    replace_file,
-    sweep_temporary,
-    sync_folder,
-)
+from .chat_file import ChatFile, FileIdentity
+from .durable import count_aside, keep_aside, replace_file, sweep_temporary, sync_folder
 from .held_chats import HeldChats
-from .index_file import Entry, ReadIndex, encode_index, hand_out, read_index
-from .interrupted import finish_interrupted
-from .models import ConversationMessage, ConversationMetadata, UserIndex, newest_first
-from .recent import Recent
+from .index_file import Entry, ReadIndex, encode_index, hand_out
+from .models import ConversationMetadata, UserIndex, newest_first
 from .storage import is_valid_id
 
 logger = logging.getLogger(__name__)
 
 TRASH = "trash"
+FILES = "files"
 _INDEX = "index.json"
 _ENTRY_BYTES = 1000  # about what one entry takes in memory
 
@@ -55,9 +46,6 @@ class FolderState:
         self.is_settled = False  # nothing rests on names that are not durable
         self.is_index_late = False  # a chat was written, and the index not yet
         self._seen = self._look()
-        if path.is_dir():
-            self._read()
-            self.tidy()
 
     @property
     def cached_bytes(self) -> int:
@@ -75,7 +63,7 @@ class FolderState:
         return (
             entry is not None
             and entry.identity is not None
-            and entry.identity == self._identity(conversation_id)
+            and entry.identity == self.identity(conversation_id)
         )
 
     def at_hand(self, conversation_id: str) -> ChatFile | None:
@@ -90,6 +78,10 @@ class FolderState:
                 return None
         return chat if self.is_settled and not chat.damaged else None
 
+    def in_memory(self, conversation_id: str) -> ChatFile | None:
+        """Give a living chat that is in memory wholly."""
+        return self._changed.get(conversation_id) or self.held.chat(conversation_id)
+
     def has_changed(self, conversation_id: str) -> bool:
         """Tell a chat that `flush` would write."""
         return conversation_id in self._changed
@@ -100,61 +92,13 @@ class FolderState:
             raise ValueError("not an id")
         return self.path / f"{conversation_id}.json"
 
+    @property
+    def index_file(self) -> Path:
+        return self.path / _INDEX
+
     def hand_out(self, metadata: ConversationMetadata) -> ConversationMetadata:
         """Copy metadata for the caller, with the flag that only the index can tell."""
         return hand_out(metadata, self.index.last_active_conversation_id)
-
-    def entry(self, conversation_id: str) -> Entry | None:
-        """Find a living chat, and notice when its file was edited or removed by somebody else."""
-        entry = self.entries.get(conversation_id)
-        if entry is None:
-            return None
-        identity = self._identity(conversation_id)
-        if identity is None:
-            self.forget(conversation_id)
-            self.mend_pointer()
-        elif entry.is_unread or entry.identity not in {None, identity}:
-            self.forget(conversation_id)
-            try:
-                self.examine(conversation_id, entry.metadata)
-            except OSError:
-                if not entry.is_unread:
-                    raise
-                self.entries[conversation_id] = entry  # it could not be read before, either
-        return self.entries.get(conversation_id)
-
-    def chat(self, conversation_id: str) -> ChatFile | None:
-        """Give a living chat with its messages, from memory where the file is still the same."""
-        entry = self.entry(conversation_id)
-        if entry is None:
-            return None
-        chat = self._changed.get(conversation_id) or self.held.chat(conversation_id)
-        if chat is None and entry.identity is not None:
-            data = self.file(conversation_id).read_bytes()
-            chat = ChatFile.trusted(data, entry.metadata)
-        if chat is None:
-            chat = self._read_whole(conversation_id, entry.metadata)
-            self.tidy()
-        if chat is not None:
-            self.held.hold(conversation_id, chat)
-        return chat
-
-    def last(self, conversation_id: str, limit: int) -> list[ConversationMessage]:
-        """Give the last messages of a living chat, from the end of its file where that will do."""
-        entry = self.entry(conversation_id)
-        if entry is None:
-            return []
-        found = self.held.last(conversation_id, limit)
-        if found is None and entry.identity is not None and conversation_id not in self._changed:
-            read = read_last(self.file(conversation_id), limit)
-            if read is not None:
-                tail = Recent(read, is_all=len(read) < limit)
-                self.held.hold(conversation_id, tail)
-                return [message.copy() for message in read]
-        if found is None:
-            chat = self.chat(conversation_id)
-            found = chat.last(limit) if chat else []
-        return found
 
     def parse(
         self, conversation_id: str, data: bytes, known: ConversationMetadata | None = None
@@ -208,6 +152,17 @@ class FolderState:
         self.is_index_late = False
         self._seen = self._look()
 
+    def commit(self, chat: ChatFile) -> None:
+        """Write a chat that has changed, and the index."""
+        self.write_chat(chat)
+        self.write_index()
+
+    def add_active(self, chat: ChatFile) -> None:
+        """Store a new chat durably; the pointer follows with the index."""
+        self.index.last_active_conversation_id = chat.metadata.conversation_id
+        self.write_chat(chat)
+        sync_folder(self.path)
+
     def try_to_write_index(self) -> None:
         """Write the index after what can be read from the chats as well."""
         self.mend_pointer()
@@ -216,10 +171,14 @@ class FolderState:
 
     def write_index_later(self) -> None:
         """Write the index with the next `tidy`."""
-        self._repairs.append(self.write_index)
+        self.repair_later(self.write_index)
+
+    def repair_later(self, repair: Callable[[], None]) -> None:
+        """Do it with the next `tidy`."""
+        self._repairs.append(repair)
 
     def has_index(self) -> bool:
-        return (self.path / _INDEX).exists()
+        return self.index_file.exists()
 
     def put_aside(self, path: Path) -> None:
         """Keep what a damaged file holds, and count it."""
@@ -235,113 +194,23 @@ class FolderState:
             self.write_index()
         return count
 
-    def refresh(self) -> None:
-        """Notice every chat that was edited or removed by somebody else."""
-        for conversation_id, entry in self._edited():
-            try:
-                self.entry(conversation_id)
-            except OSError as error:
-                self._keep_unreadable(conversation_id, entry, error)
-
-    def _edited(self) -> list[tuple[str, Entry]]:
-        """Give the chats whose files need a look; there may be thousands that need none."""
-        if not self.entries:
-            return []
-        edited, stat = [], os.stat
-        with looking_into(self._folder) as (start, descriptor):
-            for conversation_id, entry in self.entries.items():
-                try:
-                    status = stat(f"{start}{conversation_id}.json", dir_fd=descriptor)
-                except OSError:
-                    edited.append((conversation_id, entry))
-                    continue
-                known = entry.identity
-                is_other = known is not None and (status.st_size, status.st_mtime_ns) != known
-                if is_other or entry.is_unread:
-                    edited.append((conversation_id, entry))
-        return edited
-
-    def examine(self, conversation_id: str, known: ConversationMetadata | None = None) -> None:
-        """Take a file that the index does not know, or knows otherwise, into the entries.
-
-        `known` is what the index said of it, for a file that does not say it any more.
-        """
-        self._examine(conversation_id, known)
-        self.tidy()
-
-    def _examine(self, conversation_id: str, known: ConversationMetadata | None) -> None:
-        path = self.file(conversation_id)
-        metadata = read_metadata(path, user_id=self.user_id, conversation_id=conversation_id)
-        if metadata is not None and metadata.name:
-            was_deleted, metadata.deleted_at = metadata.deleted_at is not None, None
-            self.entries[conversation_id] = Entry(metadata, None, was_deleted)
-        else:
-            self._read_whole(conversation_id, known)
-
-    def _read(self) -> None:
-        self._is_tidy = sweep_temporary(self.path)
-        listed, written_ns = self._read_index()
-        newer = set()
-        for conversation_id, status in find_chats(self.path):
-            if written_ns is not None and status.st_mtime_ns >= written_ns:
-                newer.add(conversation_id)
-            entry = listed.get(conversation_id)
-            if entry and entry.identity == FileIdentity.of(status):
-                self.entries[conversation_id] = entry
-                continue
-            if entry and entry.identity is not None:
-                self.is_index_late = True
-            try:
-                self._examine(conversation_id, entry.metadata if entry else None)
-            except OSError as error:
-                self._keep_unreadable(conversation_id, entry, error)
-            if entry and entry.identity is None and conversation_id in self.entries:
-                # In a foreign index there may be keys that stand nowhere else.
-                metadata = self.entries[conversation_id].metadata
-                metadata.extra = entry.metadata.extra | metadata.extra
-        if not listed.keys() <= self.entries.keys():
-            # Else one that comes back, but half of the way, would not be seen to be interrupted.
-            self._repairs.append(self.write_index)
-        finish_interrupted(self, listed, newer)
-        if self.entries and not self.has_index():
-            self.write_index_later()  # by it the next look tells what was not done wholly
-        self.mend_pointer()
-        active = self.entries.get(self.index.last_active_conversation_id or "")
-        if active is not None and not self.index.username:
-            self.index.username = active.metadata.username
-
-    def _read_index(self) -> tuple[dict[str, Entry], int | None]:
-        """Give what the index lists, and when it was written; None if it is missing or damaged."""
-        path, written_ns = self.path / _INDEX, None
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            read = ReadIndex(self.index, {})
-        else:
-            read = read_index(data, self.user_id)
-            self._index_damaged = not read.is_whole
-            written_ns = path.stat().st_mtime_ns if read.is_whole else None
-        if self._index_damaged:
-            self.write_index_later()
-        self.index = read.index
-        self._count_damage(read.damaged_told)
-        return read.listed, written_ns
-
-    def _keep_unreadable(self, conversation_id: str, entry: Entry | None, error: OSError) -> None:
-        """Go on with what is known: one chat that cannot be read must not hide the others."""
-        logger.error("%s cannot be read: %s", self.file(conversation_id), error)
-        if entry:
-            self.entries[conversation_id] = Entry(entry.metadata, None, is_unread=True)
-
     def remove_later(self, conversation_id: str) -> None:
         """Forget a chat now; its file goes with the next `tidy`."""
         self.forget(conversation_id)
-        self._repairs.append(lambda: self._remove(conversation_id))
+        self.repair_later(lambda: self._remove(conversation_id))
 
     def _remove(self, conversation_id: str) -> None:
         """Remove a chat's file for good: were it back after the index, it would be adopted."""
         self.file(conversation_id).unlink(missing_ok=True)
         sync_folder(self.path)
+
+    def hold_index(self, read: ReadIndex, *, is_damaged: bool) -> None:
+        """Hold what was read of the index; a damaged one is written anew with the next `tidy`."""
+        self.index = read.index
+        self._index_damaged = is_damaged
+        if is_damaged:
+            self.write_index_later()
+        self._count_damage(read.damaged_told)
 
     def _count_damage(self, told: int) -> None:
         """Tell from the names in the folder how much was put aside and not told yet.
@@ -357,33 +226,11 @@ class FolderState:
             left = sorted((entry.metadata for entry in self.entries.values()), key=newest_first)
             self.index.last_active_conversation_id = left[0].conversation_id if left else None
 
-    def _read_whole(
-        self, conversation_id: str, known: ConversationMetadata | None
-    ) -> ChatFile | None:
-        """Read and check a whole file, and repair it where a part of it cannot be read."""
-        path = self.file(conversation_id)
-        status, data = path.stat(), path.read_bytes()
-        chat = self.parse(conversation_id, data, known)
-        if chat is None:
-            self.forget(conversation_id)
-            if not json_lines.is_json(data):  # sound JSON of another kind is somebody else's
-                self._repairs.append(lambda: self._remove_unreadable(path))
-            return None
-        chat.metadata.deleted_at = None
-        identity = None if chat.damaged else FileIdentity.of(status)
-        self.entries[conversation_id] = Entry(chat.metadata, identity)
-        if chat.damaged:
-            self._repairs.append(lambda: self._rewrite(chat))
-        return chat
-
-    def _rewrite(self, chat: ChatFile) -> None:
-        self.write_chat(chat)
-        self.write_index()
-
-    def _remove_unreadable(self, path: Path) -> None:
-        self.put_aside(path)
-        path.unlink()
-        self.write_index()
+    def sweep(self) -> None:
+        """Remove what a crash has left of files that were being written."""
+        folders = (self.path / TRASH, self.path / FILES, self.path)
+        unswept = [path for path in folders if path.is_dir() and not sweep_temporary(path)]
+        self._is_tidy = not unswept
 
     def settle(self) -> None:
         """Make the names durable that a process which was killed, or a call that failed, has left.
@@ -413,7 +260,7 @@ class FolderState:
                 self._is_tidy = False
                 logger.warning("cannot bring %s up to date now: %s", self.path, error)
 
-    def _identity(self, conversation_id: str) -> FileIdentity | None:
+    def identity(self, conversation_id: str) -> FileIdentity | None:
         try:
             return FileIdentity.of(os.stat(f"{self._folder}/{conversation_id}.json"))  # noqa: PTH116
         except FileNotFoundError:
@@ -424,4 +271,4 @@ class FolderState:
             changed = os.stat(self._folder).st_mtime_ns  # noqa: PTH116
         except FileNotFoundError:
             return None
-        return changed, self._identity("index")
+        return changed, self.identity("index")

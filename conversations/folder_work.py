@@ -84,7 +84,7 @@ class FolderWork:
             return folder
         folder = UserFolder(self._root, user_id)
         for added in self._journal.waiting(user_id):
-            folder.add_again(added)
+            folder.adding.add_again(added)
         return folder
 
     def _prepare(self, user_id: int, folder: UserFolder, kind: Kind) -> None:

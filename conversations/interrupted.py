@@ -7,13 +7,10 @@ says it is active, that the index does not know, and whose file is not older tha
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import TYPE_CHECKING
 
+from .folder_state import FolderState
 from .index_file import Entry
 from .models import ConversationMetadata, newest_first
-
-if TYPE_CHECKING:
-    from .folder_state import FolderState
 
 
 def finish_interrupted(

@@ -1,15 +1,15 @@
-"""The rules of many chats: names, the active one, the trash. Where they are, a storage knows."""
+"""What can be done with many chats, one method each. Where they are, a storage knows."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from .checking import check_message, check_type, is_found
 from .errors import InstructionsTooLongError, StorageError
 from .models import (
     Conversation,
@@ -17,12 +17,11 @@ from .models import (
     ConversationMetadata,
     Footprint,
     SearchType,
-    newest_first,
-    parse_time,
 )
-from .names import DEFAULT_NAME, clean_name, is_visible, name_from_question, name_of_fork
+from .names import clean_name, is_visible, name_from_question
+from .rules import Rules, by_id
 from .search import SearchHit, Words
-from .storage import ConversationStorage, is_valid_file_name, is_valid_id
+from .storage import ConversationStorage, is_valid_file_name
 from .transfer import (
     ExportedFile,
     ExportFormat,
@@ -32,7 +31,6 @@ from .transfer import (
     RenderAnswer,
     export,
     import_chats,
-    write_archive,
 )
 
 logger = logging.getLogger(__name__)
@@ -68,12 +66,19 @@ class ConversationManager:
         trash_kept: timedelta = TRASH_KEPT,
         clock: Callable[[], datetime] = _system_clock,
     ) -> None:
-        self.trash_kept = trash_kept
         self._storage = storage
         self._raise_errors = raise_errors
-        self._clock = clock
-        self._latest = datetime.min.replace(tzinfo=UTC)
+        self._rules = Rules(storage, trash_kept, clock)
         self._imports = asyncio.Semaphore(_IMPORTS_AT_ONCE)
+
+    @property
+    def trash_kept(self) -> timedelta:
+        """How long a deleted chat can be restored."""
+        return self._rules.trash_kept
+
+    @trash_kept.setter
+    def trash_kept(self, kept: timedelta) -> None:
+        self._rules.trash_kept = kept
 
     async def create_conversation(self, user_id: int, username: str, first_question: str) -> str:
         """Create an empty chat named after its first question, make it active, and give its id.
@@ -83,13 +88,13 @@ class ConversationManager:
 
         :raises StorageError: it could not be stored.
         """
-        _check(user_id, int, "user_id")
-        _check(username, str, "username")
-        _check(first_question, str, "first_question")
-        return await self._storage.create(self._new_chat(user_id, username, first_question))
+        check_type(user_id, int, "user_id")
+        check_type(username, str, "username")
+        check_type(first_question, str, "first_question")
+        return await self._storage.create(self._rules.new_chat(user_id, username, first_question))
 
     async def load_conversation(self, user_id: int, conversation_id: str) -> Conversation | None:
-        if not _is_found(user_id, conversation_id):
+        if not is_found(user_id, conversation_id):
             return None
         return await self._attempt(self._storage.load(user_id, conversation_id), None)
 
@@ -100,12 +105,12 @@ class ConversationManager:
         them, and nothing is overwritten unseen. A chat that never existed is stored as a new one.
         A blank name or time is filled in.
         """
-        _check(conversation, Conversation, "conversation")
+        check_type(conversation, Conversation, "conversation")
         for message in conversation.messages:
-            _check_message(message)
-        if not _is_found(conversation.metadata.user_id, conversation.metadata.conversation_id):
+            check_message(message)
+        if not is_found(conversation.metadata.user_id, conversation.metadata.conversation_id):
             return False
-        self._fill_in(conversation)
+        self._rules.fill_in(conversation)
         return await self._attempt(self._storage.save(conversation), False)
 
     async def delete_conversation(self, user_id: int, conversation_id: str) -> bool:
@@ -113,16 +118,16 @@ class ConversationManager:
 
         If it was active, the most recently used other chat is active now, or else a new empty one.
         """
-        if not _is_found(user_id, conversation_id):
+        if not is_found(user_id, conversation_id):
             return False
-        return await self._attempt(self._delete(user_id, conversation_id), False)
+        return await self._attempt(self._rules.delete(user_id, conversation_id), False)
 
     async def get_active_conversation_id(self, user_id: int) -> str | None:
-        _check(user_id, int, "user_id")
+        check_type(user_id, int, "user_id")
         return await self._attempt(self._active_id(user_id), None)
 
     async def set_active_conversation(self, user_id: int, conversation_id: str) -> bool:
-        if not _is_found(user_id, conversation_id):
+        if not is_found(user_id, conversation_id):
             return False
         return await self._attempt(self._storage.activate(user_id, conversation_id), False)
 
@@ -139,8 +144,8 @@ class ConversationManager:
         The very same message is stored once, however often it is added. `include_deleted` lets a
         chat in the trash take it too, so that a late answer is there when the chat is restored.
         """
-        _check_message(message)
-        if not _is_found(user_id, conversation_id):
+        check_message(message)
+        if not is_found(user_id, conversation_id):
             return False
         is_question = message.type == "user_question"
         name = name_from_question(message.text, default="") if is_question else ""
@@ -148,7 +153,7 @@ class ConversationManager:
             user_id,
             conversation_id,
             message,
-            updated_at=self._now().isoformat(),
+            updated_at=self._rules.now().isoformat(),
             first_name=name or None,
             include_deleted=include_deleted,
         )
@@ -158,14 +163,14 @@ class ConversationManager:
         self, user_id: int, conversation_id: str, limit: int = 20
     ) -> list[ConversationMessage]:
         """Give the last `limit` messages, oldest first; none for a limit of 0 or less."""
-        _check(limit, int, "limit")
-        if not _is_found(user_id, conversation_id) or limit <= 0:
+        check_type(limit, int, "limit")
+        if not is_found(user_id, conversation_id) or limit <= 0:
             return []
         return await self._attempt(self._storage.read_last(user_id, conversation_id, limit), [])
 
     async def load_index(self, user_id: int) -> dict[str, Any]:
         """Give the index as a dictionary in the file's format; an unknown user has no chats."""
-        _check(user_id, int, "user_id")
+        check_type(user_id, int, "user_id")
         empty = {
             "user_id": user_id,
             "username": "",
@@ -176,8 +181,8 @@ class ConversationManager:
 
     async def list_conversations(self, user_id: int) -> list[ConversationMetadata]:
         """Give a user's chats: the pinned first, and newest `updated_at` first among both."""
-        _check(user_id, int, "user_id")
-        return await self._attempt(self._list(user_id), [])
+        check_type(user_id, int, "user_id")
+        return await self._attempt(self._rules.list_chats(user_id), [])
 
     # Beyond the seed
 
@@ -186,9 +191,9 @@ class ConversationManager:
 
         :raises InvalidNameError: the name is not of 1-64 visible characters after cleaning.
         """
-        _check(name, str, "name")
+        check_type(name, str, "name")
         cleaned = clean_name(name)
-        if not _is_found(user_id, conversation_id):
+        if not is_found(user_id, conversation_id):
             return False
         renamed = self._storage.rename(user_id, conversation_id, cleaned, "user")
         return await self._attempt(renamed, False)
@@ -198,9 +203,9 @@ class ConversationManager:
 
         :raises InvalidNameError: as `rename_conversation` does.
         """
-        _check(name, str, "name")
+        check_type(name, str, "name")
         cleaned = clean_name(name)
-        if not _is_found(user_id, conversation_id):
+        if not is_found(user_id, conversation_id):
             return False
         renamed = self._storage.rename(user_id, conversation_id, cleaned, "model")
         return await self._attempt(renamed, False)
@@ -209,13 +214,13 @@ class ConversationManager:
         """Choose how a chat's next questions are answered: "fast" or "deep"."""
         if mode not in {"fast", "deep"}:
             raise ValueError("mode must be fast or deep")
-        if not _is_found(user_id, conversation_id):
+        if not is_found(user_id, conversation_id):
             return False
         return await self._attempt(self._storage.set_mode(user_id, conversation_id, mode), False)
 
     async def keep_file(self, user_id: int, name: str, text: str) -> str | None:
         """Keep a text as a file of the user; give where, relative to the user's folder."""
-        _check(user_id, int, "user_id")
+        check_type(user_id, int, "user_id")
         if not is_valid_file_name(name):
             raise ValueError("not a file name")
         data = text.encode("utf-8", "replace")
@@ -224,8 +229,8 @@ class ConversationManager:
     async def pin_conversation(
         self, user_id: int, conversation_id: str, *, pinned: bool = True
     ) -> bool:
-        _check(pinned, bool, "pinned")
-        if not _is_found(user_id, conversation_id):
+        check_type(pinned, bool, "pinned")
+        if not is_found(user_id, conversation_id):
             return False
         return await self._attempt(
             self._storage.pin(user_id, conversation_id, pinned=pinned), False
@@ -236,9 +241,9 @@ class ConversationManager:
 
         :raises StorageError: it could not be stored.
         """
-        _check(user_id, int, "user_id")
-        _check(username, str, "username")
-        metadata = self._new_chat(user_id, username, "")
+        check_type(user_id, int, "user_id")
+        check_type(username, str, "username")
+        metadata = self._rules.new_chat(user_id, username, "")
         return await self._storage.create(metadata, unless_active="empty")
 
     async def add_question(
@@ -250,13 +255,13 @@ class ConversationManager:
 
         :raises StorageError: it could not be stored.
         """
-        _check(user_id, int, "user_id")
-        _check(username, str, "username")
-        _check_message(message)
+        check_type(user_id, int, "user_id")
+        check_type(username, str, "username")
+        check_message(message)
         return await self._storage.append_to_active(
-            self._new_chat(user_id, username, ""),
+            self._rules.new_chat(user_id, username, ""),
             message,
-            updated_at=self._now().isoformat(),
+            updated_at=self._rules.now().isoformat(),
             first_name=name_from_question(message.text, default="") or None,
         )
 
@@ -268,13 +273,13 @@ class ConversationManager:
         self, user_id: int, conversation_id: str
     ) -> ConversationMetadata | None:
         """Give a chat's metadata without reading its messages."""
-        return _by_id(await self.list_conversations(user_id), conversation_id)
+        return by_id(await self.list_conversations(user_id), conversation_id)
 
     async def get_deleted_conversation(
         self, user_id: int, conversation_id: str
     ) -> ConversationMetadata | None:
         """Give the metadata of a chat in the trash."""
-        return _by_id(await self.list_deleted(user_id), conversation_id)
+        return by_id(await self.list_deleted(user_id), conversation_id)
 
     async def replace_message(
         self,
@@ -286,9 +291,9 @@ class ConversationManager:
         include_deleted: bool = False,
     ) -> bool:
         """Put `new` where the latest message equal to `old` stands; False when there is none."""
-        _check_message(old)
-        _check_message(new)
-        if not _is_found(user_id, conversation_id):
+        check_message(old)
+        check_message(new)
+        if not is_found(user_id, conversation_id):
             return False
         replaced = self._storage.replace(
             user_id, conversation_id, old, new, include_deleted=include_deleted
@@ -302,9 +307,9 @@ class ConversationManager:
         and those before answers; of each, those in the latest chats first. The trash is left out,
         and so are the default names. Nothing is found by what has no letter, number or symbol.
         """
-        _check(user_id, int, "user_id")
-        _check(words, str, "words")
-        _check(limit, int, "limit")
+        check_type(user_id, int, "user_id")
+        check_type(words, str, "words")
+        check_type(limit, int, "limit")
         sought = Words.of(words)
         if not sought or limit <= 0:
             return []
@@ -325,8 +330,8 @@ class ConversationManager:
         the one used last. `sent_at` is when Telegram says that it was sent; what was stored more
         than a day before or after that is another message.
         """
-        _check(user_id, int, "user_id")
-        _check(message_id, int, "message_id")
+        check_type(user_id, int, "user_id")
+        check_type(message_id, int, "message_id")
         if message_id == 0:
             return None
         finding = self._storage.find_message(
@@ -349,26 +354,26 @@ class ConversationManager:
         make that one active again, whatever else they say.
         """
         if up_to_message_id is not None:
-            _check(up_to_message_id, int, "up_to_message_id")
-        if not _is_found(user_id, conversation_id) or up_to_message_id == 0:
+            check_type(up_to_message_id, int, "up_to_message_id")
+        if not is_found(user_id, conversation_id) or up_to_message_id == 0:
             return None
         return await self._attempt(
-            self._fork(user_id, conversation_id, up_to_message_id, key), None
+            self._rules.fork(user_id, conversation_id, up_to_message_id, key), None
         )
 
     async def remove_last_exchange(
         self, user_id: int, conversation_id: str
     ) -> list[ConversationMessage]:
         """Remove the last question and what answers it; give what was removed, oldest first."""
-        if not _is_found(user_id, conversation_id):
+        if not is_found(user_id, conversation_id):
             return []
         removed = self._storage.remove_last_exchange(user_id, conversation_id)
         return await self._attempt(removed, [])
 
     async def list_deleted(self, user_id: int) -> list[ConversationMetadata]:
         """Give what the trash holds, last deleted first. What is over its time goes for good."""
-        _check(user_id, int, "user_id")
-        return await self._attempt(self._list_deleted(user_id), [])
+        check_type(user_id, int, "user_id")
+        return await self._attempt(self._rules.list_deleted(user_id), [])
 
     async def restore_conversation(
         self, user_id: int, conversation_id: str, *, activate: bool = False
@@ -377,14 +382,14 @@ class ConversationManager:
 
         With `activate` it becomes the active one, and the empty chat that stood in for it goes.
         """
-        if not _is_found(user_id, conversation_id):
+        if not is_found(user_id, conversation_id):
             return False
         restored = self._storage.restore(user_id, conversation_id, activate=activate)
         return await self._attempt(restored, False)
 
     async def empty_trash(self, user_id: int) -> int:
         """Remove all deleted chats of a user for good; tell how many."""
-        _check(user_id, int, "user_id")
+        check_type(user_id, int, "user_id")
         return await self._attempt(self._storage.purge(user_id), 0)
 
     async def export_conversation(
@@ -413,8 +418,8 @@ class ConversationManager:
 
         :raises OSError: `file` cannot be written.
         """
-        _check(user_id, int, "user_id")
-        return await self._attempt(self._export_all(user_id, file), 0)
+        check_type(user_id, int, "user_id")
+        return await self._attempt(self._rules.export_all(user_id, file), 0)
 
     async def import_conversations(
         self,
@@ -432,19 +437,19 @@ class ConversationManager:
         :raises ImportRefusedError: nothing of it can be taken; its `reason` tells why.
         :raises OSError: a path that cannot be opened.
         """
-        _check(user_id, int, "user_id")
-        _check(username, str, "username")
+        check_type(user_id, int, "user_id")
+        check_type(username, str, "username")
         if not isinstance(file, bytes | Path):
             raise TypeError("file must be bytes or a Path")
-        now = self._now().isoformat()
+        now = self._rules.now().isoformat()
         async with self._imports:
             imported = import_chats(self._storage, user_id, username, file, limits, now=now)
             return await self._attempt(imported, None)
 
     async def take_damage_report(self, user_id: int) -> int:
         """Tell how many files had to be put aside as damaged since this was last asked."""
-        _check(user_id, int, "user_id")
-        return await self._attempt(self._take_damage(user_id), 0)
+        check_type(user_id, int, "user_id")
+        return await self._attempt(self._rules.take_damage(user_id), 0)
 
     async def set_instructions(
         self, user_id: int, conversation_id: str, instructions: str
@@ -453,11 +458,11 @@ class ConversationManager:
 
         :raises InstructionsTooLongError: they have more than 2000 characters.
         """
-        _check(instructions, str, "instructions")
+        check_type(instructions, str, "instructions")
         cleaned = instructions.strip()
         if len(cleaned) > INSTRUCTIONS_LIMIT:
             raise InstructionsTooLongError(limit=INSTRUCTIONS_LIMIT)
-        if not _is_found(user_id, conversation_id):
+        if not is_found(user_id, conversation_id):
             return False
         chosen = self._storage.set_instructions(
             user_id, conversation_id, cleaned if is_visible(cleaned) else ""
@@ -466,14 +471,14 @@ class ConversationManager:
 
     async def get_settings(self, user_id: int) -> dict[str, Any]:
         """Give what a user has set, as `update_settings` stored it."""
-        _check(user_id, int, "user_id")
+        check_type(user_id, int, "user_id")
         return await self._attempt(self._storage.read_settings(user_id), {})
 
     async def update_settings(self, user_id: int, changes: Mapping[str, Any]) -> bool:
         """Store settings of a user, JSON values by name; None removes one, others stay."""
-        _check(user_id, int, "user_id")
+        check_type(user_id, int, "user_id")
         for name in changes:
-            _check(name, str, "a setting's name")
+            check_type(name, str, "a setting's name")
         return await self._attempt(self._update_settings(user_id, changes), False)
 
     async def delete_conversations(
@@ -489,21 +494,21 @@ class ConversationManager:
         goes by itself: after a crash or an error some may still be there, and calling it again
         with the same time goes on.
         """
-        found = [chat for chat in conversation_ids if _is_found(user_id, chat)]
-        moment = deleted_at or self._now()
-        return await self._attempt(self._delete_many(user_id, found, moment), 0)
+        found = [chat for chat in conversation_ids if is_found(user_id, chat)]
+        moment = deleted_at or self._rules.now()
+        return await self._attempt(self._rules.delete_many(user_id, found, moment), 0)
 
     async def restore_deletion(self, user_id: int, deleted_at: datetime) -> int:
         """Bring back all chats that were deleted at one time; tell how many.
 
         The one of them that was active then is so again.
         """
-        _check(user_id, int, "user_id")
-        return await self._attempt(self._restore_deletion(user_id, deleted_at), 0)
+        check_type(user_id, int, "user_id")
+        return await self._attempt(self._rules.restore_deletion(user_id, deleted_at), 0)
 
     async def measure_user(self, user_id: int) -> Footprint:
         """Tell how much is stored of a user."""
-        _check(user_id, int, "user_id")
+        check_type(user_id, int, "user_id")
         return await self._attempt(self._storage.measure(user_id), Footprint())
 
     async def erase_user(self, user_id: int) -> Footprint | None:
@@ -511,7 +516,7 @@ class ConversationManager:
 
         What the user asks afterwards begins anew. Called again after a failure it goes on.
         """
-        _check(user_id, int, "user_id")
+        check_type(user_id, int, "user_id")
         return await self._attempt(self._storage.erase(user_id), None)
 
     async def _active_id(self, user_id: int) -> str | None:
@@ -520,124 +525,9 @@ class ConversationManager:
     async def _index(self, user_id: int) -> dict[str, Any]:
         return (await self._storage.read_index(user_id)).to_dict()
 
-    async def _list(self, user_id: int) -> list[ConversationMetadata]:
-        chats = (await self._storage.read_index(user_id)).conversations
-        return sorted(chats, key=lambda chat: (not chat.pinned, newest_first(chat)))
-
-    async def _delete(self, user_id: int, conversation_id: str) -> bool:
-        username = (await self._storage.read_index(user_id)).username
-        return await self._storage.delete(
-            user_id,
-            conversation_id,
-            deleted_at=self._now().isoformat(),
-            successor=self._new_chat(user_id, username, ""),
-        )
-
-    async def _fork(
-        self, user_id: int, conversation_id: str, up_to_message_id: int | None, key: str | None
-    ) -> str | None:
-        chats = (await self._storage.read_index(user_id)).conversations
-        fork = self._new_chat(user_id, "", "")
-        if key is not None:
-            fork.conversation_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{user_id}/{key}"))
-        before = _by_id(chats, fork.conversation_id)
-        if before is not None and before.forked_from is not None:
-            conversation_id = before.forked_from
-        else:
-            origin = _by_id(chats, conversation_id)
-            if origin is None:
-                return None
-            fork.username, fork.mode = origin.username, origin.mode
-            fork.instructions = origin.instructions
-            fork.name, fork.name_source = name_of_fork(origin.name), origin.name_source
-        made = await self._storage.fork(
-            user_id, conversation_id, fork, up_to_message_id=up_to_message_id
-        )
-        return fork.conversation_id if made else None
-
-    async def _list_deleted(self, user_id: int) -> list[ConversationMetadata]:
-        oldest = self._now() - self.trash_kept
-        deleted = await self._storage.read_trash(user_id)
-        kept = [chat for chat in deleted if parse_time(chat.deleted_at) >= oldest]
-        if len(kept) < len(deleted):
-            await self._purge(user_id, oldest)
-        return sorted(kept, key=lambda chat: parse_time(chat.deleted_at), reverse=True)
-
-    async def _purge(self, user_id: int, oldest: datetime) -> None:
-        """Remove what nobody is shown any more; what cannot be removed now goes another time."""
-        try:
-            await self._storage.purge(user_id, deleted_before=oldest.isoformat())
-        except StorageError as error:
-            logger.warning("the trash of user %d could not be purged: %s", user_id, error)
-
-    async def _export_all(self, user_id: int, file: BinaryIO) -> int:
-        index = await self._storage.read_index(user_id)
-        deleted = await self._list_deleted(user_id)
-        return await write_archive(self._storage, index, deleted, file)
-
     async def _update_settings(self, user_id: int, changes: Mapping[str, Any]) -> bool:
         await self._storage.update_settings(user_id, changes)
         return True
-
-    async def _delete_many(self, user_id: int, chats: list[str], deleted_at: datetime) -> int:
-        index = await self._storage.read_index(user_id)
-        active = index.last_active_conversation_id
-        count = 0
-        for chat in sorted(chats, key=lambda chat: chat == active):
-            count += await self._storage.delete(
-                user_id,
-                chat,
-                deleted_at=deleted_at.isoformat(),
-                successor=self._new_chat(user_id, index.username, ""),
-            )
-        return count
-
-    async def _restore_deletion(self, user_id: int, deleted_at: datetime) -> int:
-        deleted = [
-            chat
-            for chat in await self._list_deleted(user_id)
-            if parse_time(chat.deleted_at) == deleted_at
-        ]
-        deleted.sort(key=lambda chat: chat.is_active)
-        count = 0
-        for chat in deleted:
-            count += await self._storage.restore(
-                user_id, chat.conversation_id, activate=chat.is_active
-            )
-        return count
-
-    async def _take_damage(self, user_id: int) -> int:
-        if not (await self._storage.read_index(user_id)).damaged_untold:
-            return 0
-        return await self._storage.take_damage(user_id)
-
-    def _fill_in(self, conversation: Conversation) -> None:
-        """Complete metadata by hand, of which a reader would make up what is blank."""
-        metadata = conversation.metadata
-        if not metadata.name.strip():
-            questions = (m.text for m in conversation.messages if m.type == "user_question")
-            metadata.name = name_from_question(next(questions, ""))
-        metadata.created_at = metadata.created_at or self._now().isoformat()
-        metadata.updated_at = metadata.updated_at or metadata.created_at
-
-    def _new_chat(self, user_id: int, username: str, question: str) -> ConversationMetadata:
-        now = self._now().isoformat()
-        name = name_from_question(question, default="")
-        return ConversationMetadata(
-            conversation_id=str(uuid.uuid4()),
-            user_id=user_id,
-            username=username,
-            name=name or DEFAULT_NAME,
-            created_at=now,
-            updated_at=now,
-            is_active=True,
-            name_source="question" if name else "default",
-        )
-
-    def _now(self) -> datetime:
-        """Tell the time, which never goes back here though the system's clock may be set back."""
-        self._latest = max(self._clock(), self._latest + timedelta(microseconds=1))
-        return self._latest
 
     async def _attempt(self, doing: Awaitable[_Result], failed: _Result) -> _Result:
         """Keep the seed's contract: a storage that fails gives `failed`, or raises if asked to."""
@@ -648,27 +538,3 @@ class ConversationManager:
                 raise
             logger.exception("the storage failed")
             return failed
-
-
-def _check(value: object, expected: type, name: str) -> None:
-    if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
-        raise TypeError(f"{name} must be {expected.__name__}, not {type(value).__name__}")
-
-
-def _check_message(message: ConversationMessage) -> None:
-    _check(message, ConversationMessage, "message")
-    for name in ("timestamp", "type", "text"):
-        _check(getattr(message, name), str, f"message.{name}")
-    for name in ("message_id", "tokens"):
-        _check(getattr(message, name), int, f"message.{name}")
-
-
-def _by_id(chats: list[ConversationMetadata], conversation_id: str) -> ConversationMetadata | None:
-    return next((chat for chat in chats if chat.conversation_id == conversation_id), None)
-
-
-def _is_found(user_id: int, conversation_id: str) -> bool:
-    """Check the types, and tell whether a chat may have this id at all."""
-    _check(user_id, int, "user_id")
-    _check(conversation_id, str, "conversation_id")
-    return is_valid_id(conversation_id)

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from .chat_file import ChatFile, find_chats, read_metadata
 from .durable import replace_file, sync_folder
 from .models import ConversationMetadata, parse_time
+from .storage import is_valid_id
 
 logger = logging.getLogger(__name__)
 
 
 class Trash:
-    def __init__(self, path: Path, user_id: int) -> None:
+    def __init__(self, path: Path, user_id: int, put_aside: Callable[[Path], None]) -> None:
+        """`put_aside` keeps what a damaged file holds, before it is written anew."""
         self.path = path
         self._user_id = user_id
+        self._put_aside = put_aside
 
     def file(self, conversation_id: str) -> Path:
         return self.path / f"{conversation_id}.json"
 
     def chat(self, conversation_id: str) -> ChatFile | None:
-        """Read a deleted chat; its id must be a valid one."""
+        """Read a deleted chat; None where there is none, or none may have this id."""
+        if not is_valid_id(conversation_id):
+            return None
         try:
             data = self.file(conversation_id).read_bytes()
         except FileNotFoundError:
@@ -31,7 +36,10 @@ class Trash:
         return self._parse(conversation_id, data)
 
     def write(self, chat: ChatFile) -> None:
-        replace_file(self.file(chat.metadata.conversation_id), chat.encode())
+        path = self.file(chat.metadata.conversation_id)
+        if chat.damaged:
+            self._put_aside(path)
+        replace_file(path, chat.encode())
         sync_folder(self.path)
 
     def deleted_at(self, chat: ChatFile) -> str:

@@ -30,7 +30,7 @@ async def texts_in(storage: JsonStorage, *, user: int = USER) -> list[str]:
 
 async def begun(storage: JsonStorage, *, user: int = USER) -> None:
     """Make a chat, and add to it, so that it is in memory."""
-    storage._behind.delay = 3600
+    storage._folders._behind.delay = 3600
     await storage.create(new_chat("a", user_id=user, name="A"))
     await append(storage, "first", 0, user=user)
 
@@ -68,7 +68,7 @@ class TestFiles:
     async def test_they_follow_by_themselves(self, tmp_path: Path) -> None:
         async with opened(tmp_path, journal=True) as storage:
             await storage.create(new_chat("a", name="A"))
-            storage._behind.delay = 0
+            storage._folders._behind.delay = 0
             await append(storage, "second", 1)
             async with asyncio.timeout(20):
                 while b"second" not in file_of(tmp_path):
@@ -125,7 +125,7 @@ class TestFiles:
 
     async def test_a_new_one_is_begun_and_the_old_one_is_used_again(self, tmp_path: Path) -> None:
         async with opened(tmp_path, journal=True) as storage:
-            storage._journal._files.file_bytes = 2_000
+            storage._folders._journal._files.file_bytes = 2_000
             await begun(storage)
             for number in range(1, 60):
                 await append(storage, str(number), number)
@@ -144,7 +144,7 @@ class TestFiles:
 
     async def test_erasing_a_user_leaves_no_text(self, tmp_path: Path) -> None:
         async with opened(tmp_path, journal=True) as storage:
-            storage._journal._files.file_bytes = 2_000
+            storage._folders._journal._files.file_bytes = 2_000
             await begun(storage)
             await begun(storage, user=7)
             for number in range(1, 30):

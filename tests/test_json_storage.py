@@ -360,12 +360,12 @@ async def test_nothing_grows_with_the_number_of_users(
     async with opened(tmp_path, cache_bytes=50_000) as storage:
         for user_id in range(200):
             await storage.create(new_chat("a", user_id=user_id))
-            assert storage._cache.bytes <= 50_000
+            assert storage._folders._cache.bytes <= 50_000
         await asyncio.sleep(0)
-        assert len(storage._turns._lines) == 0
-        kept = storage._cache._folders
+        assert len(storage._folders._turns._lines) == 0
+        kept = storage._folders._cache._folders
         assert 0 < len(kept) < 30
-        assert storage._cache.bytes == sum(each.size for each in kept.values())
+        assert storage._folders._cache.bytes == sum(each.size for each in kept.values())
         assert (await storage.read_index(0)).last_active_conversation_id == "a"
 
 
@@ -375,7 +375,7 @@ async def test_without_any_cache(tmp_path: Path) -> None:
         for number in range(3):
             await append(storage, "a", str(number), number)
         assert await texts_in(storage, "a") == ["0", "1", "2"]
-        assert storage._cache.bytes == 0
+        assert storage._folders._cache.bytes == 0
 
 
 async def test_a_failure_leaves_nothing_for_asyncio_to_complain_of(tmp_path: Path) -> None:

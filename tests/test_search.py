@@ -224,7 +224,7 @@ class TestCost:
         for number in range(15):
             await storage.delete(USER, f"c{number}", deleted_at="", successor=new_chat("x"))
         await search(storage, "небывальщина")
-        folder = storage._cache.look_at(USER)
+        folder = storage._folders._cache.look_at(USER)
         assert folder is not None
         assert len(folder._search._odd) == 5
 
@@ -250,7 +250,7 @@ class TestFiles:
         messages = [question("one word", 1), question("two words", 2), question("three words", 3)]
         await storage.add(USER, [Conversation(new_chat("a"), messages)])
         await search(storage, "word")
-        path = storage._root / f"user_{USER}" / "a.json"
+        path = storage._folders._root / f"user_{USER}" / "a.json"
         path.write_bytes(path.read_bytes().replace(b'"text": "two', b'"text": two'))
         assert await search(storage, "word") == ["three words", "one word"]
 
@@ -317,7 +317,7 @@ class TestFiles:
         for chat in "abc":
             await storage.add(USER, [Conversation(new_chat(chat), [question(f"in {chat}", 1)])])
         await search(storage, "in")
-        folder = storage._root / f"user_{USER}"
+        folder = storage._folders._root / f"user_{USER}"
         (folder / "a.json").unlink()
         messages = [old_message("in another form")]
         write_json(folder / "b.json", {"metadata": old_metadata("b"), "messages": messages})

@@ -122,7 +122,7 @@ class JournalledChatFiles(ChatFiles):
     @asynccontextmanager
     async def opened(self, root: Path) -> AsyncIterator[JsonStorage]:
         async with opened(root, journal=True) as storage:
-            storage._journal._files.file_bytes = 3_000
+            storage._folders._journal._files.file_bytes = 3_000
             yield storage
 
     def workload(self, seed: int) -> list[Operation]:
@@ -147,7 +147,7 @@ class WarmJournal(JournalledChatFiles):
         async with super().opened(root) as storage:
             for user in self.users:
                 with suppress(StorageError, OSError):
-                    await storage._do(user, UserFolder.settle)
+                    await storage._folders._do(user, UserFolder.settle)
             yield storage
 
 

@@ -23,6 +23,7 @@ from conversations import (
     InstructionsTooLongError,
     InvalidNameError,
 )
+from conversations.rules import Rules
 from conversations.transfer import our_format
 from tests.faults.model import TRASH_KEPT, Model
 
@@ -94,19 +95,22 @@ class Call:
 _CALL: ContextVar[Call] = ContextVar("call")
 
 
-class HistoryManager(ConversationManager):
-    """The manager with the time and the ids of the call that is made, in whatever task."""
+class HistoryRules(Rules):
+    """The rules with the time and the ids of the call that is made, in whatever task."""
 
-    def __init__(self, storage: ConversationStorage) -> None:
-        super().__init__(storage, raise_errors=True, trash_kept=TRASH_KEPT)
+    def now(self) -> datetime:
+        return self._clock()  # also where it stands still or goes back: what is stored is told
 
-    def _now(self) -> datetime:
-        return _CALL.get().now  # also where it stands still or goes back: what is stored is told
-
-    def _new_chat(self, user_id: int, username: str, question: str) -> ConversationMetadata:
-        metadata = super()._new_chat(user_id, username, question)
+    def new_chat(self, user_id: int, username: str, question: str) -> ConversationMetadata:
+        metadata = super().new_chat(user_id, username, question)
         metadata.conversation_id = _CALL.get().fresh
         return metadata
+
+
+class HistoryManager(ConversationManager):
+    def __init__(self, storage: ConversationStorage) -> None:
+        super().__init__(storage, raise_errors=True)
+        self._rules = HistoryRules(storage, TRASH_KEPT, lambda: _CALL.get().now)
 
 
 def plain(result: Any) -> Any:

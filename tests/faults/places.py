@@ -21,8 +21,8 @@ from tests.storages import opened
 async def journalled(root: Path) -> AsyncIterator[ConversationStorage]:
     """Open it with a journal; nothing changes the folder between the calls, so that a kill may."""
     async with opened(root, journal=True) as storage:
-        storage._behind.delay = 3600
-        storage._journal._files.file_bytes = 20_000
+        storage._folders._behind.delay = 3600
+        storage._folders._journal._files.file_bytes = 20_000
         yield storage
 
 

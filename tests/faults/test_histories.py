@@ -23,6 +23,7 @@ from conversations import (
 from conversations.chat_file import ChatFile
 from conversations.durable import replace_file
 from conversations.folder_state import FolderState
+from conversations.folders import Folders
 from conversations.user_folder import UserFolder
 from tests.faults import history
 from tests.faults.drafts import ChatRef, Draft, MessageRef
@@ -95,11 +96,11 @@ def leaves_the_pointer_at_a_deleted_chat(patch: pytest.MonkeyPatch) -> None:
 
 def lets_a_model_rename_what_a_person_named(patch: pytest.MonkeyPatch) -> None:
     def rename(folder: UserFolder, chat_id: str, name: str, source: Any) -> bool:
-        chat = folder._state.chat(chat_id)
+        chat = folder._chats.chat(chat_id)
         if chat is None:
             return False
         chat.metadata.name, chat.metadata.name_source = name, source
-        folder._commit(chat)
+        folder._state.commit(chat)
         return True
 
     patch.setattr(UserFolder, "rename", rename)
@@ -107,21 +108,21 @@ def lets_a_model_rename_what_a_person_named(patch: pytest.MonkeyPatch) -> None:
 
 def writes_after_it_was_cancelled(patch: pytest.MonkeyPatch) -> None:
     late: list[Any] = []
-    on_folder = JsonStorage._do
+    on_folder = Folders._do
 
-    async def do(storage: JsonStorage, *verb: Any) -> Any:
+    async def do(folders: Folders, *verb: Any) -> Any:
         older = [late.pop()] if late else []
         try:
-            result = await on_folder(storage, *verb)
+            result = await on_folder(folders, *verb)
         except BaseException:
-            late.append((storage, *verb))
+            late.append((folders, *verb))
             raise
         for arguments in older:
-            if arguments[0] is storage:
+            if arguments[0] is folders:
                 await on_folder(*arguments)
         return result
 
-    patch.setattr(JsonStorage, "_do", do)
+    patch.setattr(Folders, "_do", do)
 
 
 async def append(storage: JsonStorage, *arguments: Any, **options: Any) -> bool:
@@ -186,7 +187,7 @@ def asks_in_two_steps(patch: pytest.MonkeyPatch) -> None:
 
 def forgets_pins_at_a_restart(patch: pytest.MonkeyPatch) -> None:
     def pin(folder: UserFolder, chat_id: str, *, pinned: bool) -> bool:
-        entry = folder._state.entry(chat_id)
+        entry = folder._chats.entry(chat_id)
         if entry is not None:
             entry.metadata.pinned = pinned
         return entry is not None

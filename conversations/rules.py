@@ -1,0 +1,152 @@
+"""The rules of many chats: what a new one is, what comes of a deleted one, and in which order.
+
+Each verb of a storage is atomic by itself. What takes several may be cut off between two of them;
+done again, it goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
+
+from .errors import StorageError
+from .models import Conversation, ConversationMetadata, newest_first, parse_time
+from .names import DEFAULT_NAME, name_from_question, name_of_fork
+from .storage import ConversationStorage
+from .transfer import write_archive
+
+logger = logging.getLogger(__name__)
+
+
+class Rules:
+    """What it is given was checked. It raises `StorageError` where the storage does."""
+
+    def __init__(
+        self, storage: ConversationStorage, trash_kept: timedelta, clock: Callable[[], datetime]
+    ) -> None:
+        self.trash_kept = trash_kept
+        self._storage = storage
+        self._clock = clock
+        self._latest = datetime.min.replace(tzinfo=UTC)
+
+    async def list_chats(self, user_id: int) -> list[ConversationMetadata]:
+        chats = (await self._storage.read_index(user_id)).conversations
+        return sorted(chats, key=lambda chat: (not chat.pinned, newest_first(chat)))
+
+    def new_chat(self, user_id: int, username: str, question: str) -> ConversationMetadata:
+        now = self.now().isoformat()
+        name = name_from_question(question, default="")
+        return ConversationMetadata(
+            conversation_id=str(uuid.uuid4()),
+            user_id=user_id,
+            username=username,
+            name=name or DEFAULT_NAME,
+            created_at=now,
+            updated_at=now,
+            is_active=True,
+            name_source="question" if name else "default",
+        )
+
+    def fill_in(self, conversation: Conversation) -> None:
+        """Complete metadata by hand, of which a reader would make up what is blank."""
+        metadata = conversation.metadata
+        if not metadata.name.strip():
+            questions = (m.text for m in conversation.messages if m.type == "user_question")
+            metadata.name = name_from_question(next(questions, ""))
+        metadata.created_at = metadata.created_at or self.now().isoformat()
+        metadata.updated_at = metadata.updated_at or metadata.created_at
+
+    async def fork(
+        self, user_id: int, conversation_id: str, up_to_message_id: int | None, key: str | None
+    ) -> str | None:
+        chats = (await self._storage.read_index(user_id)).conversations
+        fork = self.new_chat(user_id, "", "")
+        if key is not None:
+            fork.conversation_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{user_id}/{key}"))
+        before = by_id(chats, fork.conversation_id)
+        if before is not None and before.forked_from is not None:
+            conversation_id = before.forked_from
+        else:
+            origin = by_id(chats, conversation_id)
+            if origin is None:
+                return None
+            fork.username, fork.mode = origin.username, origin.mode
+            fork.instructions = origin.instructions
+            fork.name, fork.name_source = name_of_fork(origin.name), origin.name_source
+        made = await self._storage.fork(
+            user_id, conversation_id, fork, up_to_message_id=up_to_message_id
+        )
+        return fork.conversation_id if made else None
+
+    async def delete(self, user_id: int, conversation_id: str) -> bool:
+        username = (await self._storage.read_index(user_id)).username
+        return await self._storage.delete(
+            user_id,
+            conversation_id,
+            deleted_at=self.now().isoformat(),
+            successor=self.new_chat(user_id, username, ""),
+        )
+
+    async def delete_many(self, user_id: int, chats: list[str], deleted_at: datetime) -> int:
+        index = await self._storage.read_index(user_id)
+        active = index.last_active_conversation_id
+        count = 0
+        for chat in sorted(chats, key=lambda chat: chat == active):
+            count += await self._storage.delete(
+                user_id,
+                chat,
+                deleted_at=deleted_at.isoformat(),
+                successor=self.new_chat(user_id, index.username, ""),
+            )
+        return count
+
+    async def restore_deletion(self, user_id: int, deleted_at: datetime) -> int:
+        deleted = [
+            chat
+            for chat in await self.list_deleted(user_id)
+            if parse_time(chat.deleted_at) == deleted_at
+        ]
+        deleted.sort(key=lambda chat: chat.is_active)
+        count = 0
+        for chat in deleted:
+            count += await self._storage.restore(
+                user_id, chat.conversation_id, activate=chat.is_active
+            )
+        return count
+
+    async def list_deleted(self, user_id: int) -> list[ConversationMetadata]:
+        oldest = self.now() - self.trash_kept
+        deleted = await self._storage.read_trash(user_id)
+        kept = [chat for chat in deleted if parse_time(chat.deleted_at) >= oldest]
+        if len(kept) < len(deleted):
+            await self._purge(user_id, oldest)
+        return sorted(kept, key=lambda chat: parse_time(chat.deleted_at), reverse=True)
+
+    async def export_all(self, user_id: int, file: BinaryIO) -> int:
+        index = await self._storage.read_index(user_id)
+        deleted = await self.list_deleted(user_id)
+        return await write_archive(self._storage, index, deleted, file)
+
+    async def take_damage(self, user_id: int) -> int:
+        if not (await self._storage.read_index(user_id)).damaged_untold:
+            return 0
+        return await self._storage.take_damage(user_id)
+
+    def now(self) -> datetime:
+        """Tell the time, which never goes back here though the system's clock may be set back."""
+        self._latest = max(self._clock(), self._latest + timedelta(microseconds=1))
+        return self._latest
+
+    async def _purge(self, user_id: int, oldest: datetime) -> None:
+        """Remove what nobody is shown any more; what cannot be removed now goes another time."""
+        try:
+            await self._storage.purge(user_id, deleted_before=oldest.isoformat())
+        except StorageError as error:
+            logger.warning("the trash of user %d could not be purged: %s", user_id, error)
+
+
+def by_id(chats: list[ConversationMetadata], conversation_id: str) -> ConversationMetadata | None:
+    return next((chat for chat in chats if chat.conversation_id == conversation_id), None)

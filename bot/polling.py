@@ -139,4 +139,7 @@ def stop_on_signals(stopping: asyncio.Event) -> None:
     """Have SIGINT and SIGTERM end the program in good order."""
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, stopping.set)
+        try:
+            loop.add_signal_handler(signum, stopping.set)
+        except NotImplementedError:  # Windows
+            signal.signal(signum, lambda *_: loop.call_soon_threadsafe(stopping.set))

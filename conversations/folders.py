@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -53,6 +54,9 @@ class Folders:
         self._work = FolderWork(self._root, self._ownership, self._cache, self._journal)
         self._turns: Turns[Verb] = Turns(self._threads, self._work.run)
         self._behind = Behind(self._turns, self._tidy)
+        if journal and not hasattr(os, "pwrite"):
+            logger.warning("no journal is written on this system; all goes to the files at once")
+            journal = False
         self._journaling = Journaling(self._journal, self._cache) if journal else None
         self._was_used = False
         self._is_begun = False

@@ -31,11 +31,12 @@ class JsonStorage:
     A verb that returned has its bytes on the disk: `fsync` for the file and for the folder. Each
     verb is one synchronous function in one thread; see `turns` for what becomes of it when its
     caller is cancelled. Messages of one user that wait at the same time are written together. The
-    index, which repeats what the chats say, follows them within a quarter of a second.
+    index, which repeats what the chats say, follows them within half a second.
 
     With `journal` an added message is on the disk in a file that all users share, and in its
     chat's file within a quarter of a second, or after `flush` or `close`. Reading shows it at
-    once. A folder with a journal that was left behind may be opened with it or without.
+    once. A folder with a journal that was left behind may be opened with it or without. Windows
+    has not got what it takes; there all goes to the files at once.
 
     What was read is kept in memory, at most about `cache_bytes` of it, and is let go of when it
     was not used for `idle_seconds`. It is used only while the files are still the ones that were

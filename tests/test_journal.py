@@ -218,6 +218,18 @@ async def test_a_system_without_fdatasync_has_fsync(
         assert await texts_in(storage) == ["first", "second"]
 
 
+async def test_a_system_without_pwrite_has_no_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr(os, "pwrite")
+    async with opened(tmp_path, journal=True) as storage:
+        assert "no journal" in caplog.text
+        await begun(storage)
+        await append(storage, "second", 1)
+        assert b"second" in file_of(tmp_path)
+        assert journal(tmp_path) == []
+
+
 class TestFailures:
     async def test_what_could_not_be_recorded_was_not_added(
         self, tmp_path: Path, disk: Disk, caplog: pytest.LogCaptureFixture

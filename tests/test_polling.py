@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from aiogram.exceptions import ClientDecodeError
 from aiogram.methods import GetMe, GetUpdates
 from aiogram.types import Update
 
-from bot.polling import Batch, ResilientSession
+from bot.polling import Batch, ResilientSession, stop_on_signals
 
 GOOD: dict[str, Any] = {
     "update_id": 7,
@@ -63,3 +66,23 @@ async def test_what_is_no_list_of_updates_stays_an_error(answer: str) -> None:
 async def test_other_methods_are_as_strict_as_before() -> None:
     with pytest.raises(ClientDecodeError):
         ResilientSession().check_response(Bot("42:TEST"), GetMe(), 200, body(POISON))
+
+
+async def test_a_system_whose_loop_knows_no_signals_is_stopped_by_them_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise NotImplementedError
+
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setattr(asyncio.get_running_loop(), "add_signal_handler", refuse)
+    try:
+        for signum in before:
+            stopping = asyncio.Event()
+            stop_on_signals(stopping)
+            os.kill(os.getpid(), signum)
+            async with asyncio.timeout(10):
+                await stopping.wait()
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

@@ -97,10 +97,14 @@ def _crowds(crowds: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def _limits(limits: dict[str, Any]) -> Iterator[str]:
-    yield from ("### Memory: 10 000 users touched, then nobody", "")
-    yield from ("| cache, MiB | MB more when touched | MB more when idle |", "|---:|---:|---:|")
+    yield from ("### Memory: 10 000 users touched, then nobody, and all of it again", "")
+    columns = ("touched", "idle", "touched again", "idle again")
+    yield f"| cache, MiB | {' | '.join(f'MB more when {column}' for column in columns)} |"
+    yield "|---:|" + "---:|" * len(columns)
     for cache, found in limits["memory"].items():
-        yield f"| {cache} | {found['touched']:.0f} | {found['idle']:.0f} |"
+        yield f"| {cache} | {' | '.join(f'{found[column]:.0f}' for column in columns)} |"
+    yield from ("", "Nothing is held for who is idle; what the process does not give back, the")
+    yield from ("next ones use.",)
     yield from ("", "### Start", "", "| chats on disk | open, ms | first list of a user, ms |")
     yield "|---:|---:|---:|"
     for chats, found in limits["start"].items():

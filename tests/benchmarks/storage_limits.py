@@ -27,21 +27,25 @@ STARTS = (100, 100_000)  # chats on disk
 
 
 async def memory(folder: Path, cache: int) -> dict[str, float]:
-    """Add a message for each of many users, then let the store be idle; give MB."""
+    """Add a message for each of many users, then let the store be idle; twice; give MB."""
     storage = JsonStorage(folder, cache_bytes=cache * 1024 * 1024, idle_seconds=IDLE)
     manager = ConversationManager(storage, raise_errors=True)
     await manager.add_message(1, chat_id(1), message(100))
     before = _resident()
-    for first in range(2, USERS, 100):
-        await asyncio.gather(
-            *(manager.add_message(u, chat_id(u), message(100)) for u in range(first, first + 100))
-        )
-    touched = _resident()
-    await asyncio.sleep(3 * IDLE)
-    gc.collect()
-    idle = _resident()
+    found = {}
+    for number, again in enumerate(("", " again"), 1):
+        for first in range(2, USERS, 100):
+            users = range(first, first + 100)
+            await asyncio.gather(
+                *(manager.add_message(u, chat_id(u), message(100 * number)) for u in users)
+            )
+        found[f"touched{again}"] = _resident() - before
+        await storage.flush()
+        await asyncio.sleep(3 * IDLE)
+        gc.collect()
+        found[f"idle{again}"] = _resident() - before
     await storage.close()
-    return {"touched": touched - before, "idle": idle - before}
+    return found
 
 
 def _resident() -> float:

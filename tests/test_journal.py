@@ -15,7 +15,7 @@ import pytest
 
 from conversations import JsonStorage, StorageError
 from conversations.journal_records import Added, encode, framed, read_records
-from tests.storages import USER, new_chat, opened, question, texts, tree
+from tests.storages import USER, answer, new_chat, opened, question, texts, tree
 
 LATER = "2026-05-02T00:00:00+00:00"
 
@@ -112,6 +112,42 @@ class TestFiles:
             assert b'"3"' in file_of(left)
             assert journal(left) == []
             assert await texts_in(storage) == ["first", "1", "2", "3"]
+
+    async def test_what_was_left_names_its_chat_and_tells_when(self, tmp_path: Path) -> None:
+        async with opened(tmp_path / "1", journal=True) as storage:
+            storage._folders._behind.delay = 3600
+            await storage.create(new_chat("a"))
+            await storage.append_to_active(
+                new_chat("b"), answer("Hello", 1), updated_at="2026-05-01T11:00:00+00:00"
+            )
+            await storage.append_to_active(
+                new_chat("b"), question("Hotel?", 2), updated_at=LATER, first_name="Hotel?"
+            )
+            told = await storage.read_index(USER)
+            left = copied(tmp_path / "1", tmp_path / "2")
+        assert b"Hotel?" not in file_of(left)
+        async with opened(left) as storage:
+            assert await storage.read_index(USER) == told
+        [chat] = told.conversations
+        assert (chat.name, chat.updated_at, chat.message_count) == ("Hotel?", LATER, 2)
+
+    async def test_the_active_chat_is_the_one_that_was_chosen_by_hand(
+        self, tmp_path: Path
+    ) -> None:
+        async with opened(tmp_path, journal=True) as storage:
+            await begun(storage)
+            await storage.create(new_chat("b", name="B"))
+            await storage.append_to_active(new_chat("c"), question("to b", 1), updated_at=LATER)
+            await storage.flush()
+            path = tmp_path / "user_1001" / "index.json"
+            path.write_bytes(
+                path.read_bytes().replace(b'_id": "b", "conv', b'_id": "a", "conv', 1)
+            )
+            chat = await storage.append_to_active(
+                new_chat("c"), question("to a", 2), updated_at=LATER
+            )
+            assert chat.conversation_id == "a"
+            assert await texts_in(storage) == ["first", "to a"]
 
     async def test_what_is_taken_away_later_does_not_come_back(self, tmp_path: Path) -> None:
         async with opened(tmp_path / "1", journal=True) as storage:

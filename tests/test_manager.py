@@ -238,6 +238,25 @@ async def test_what_metadata_by_hand_leave_blank_is_filled_in(tmp_path: Path) ->
     assert (listed.name, listed.updated_at) == ("Where is the hotel?", "2026-05-01T12:00:01+00:00")
 
 
+async def test_a_chat_without_a_name_and_a_question_has_the_default_name(
+    chats: ConversationManager,
+) -> None:
+    chat = Conversation(new_chat("a"), [answer("Hello", 1)])
+    chat.metadata.name = ""
+    assert await chats.save_conversation(chat) is True
+    [listed] = await chats.list_conversations(USER)
+    assert listed.name == "New chat"
+
+
+async def test_who_deletes_all_chats_has_an_empty_one_of_their_own(
+    chats: ConversationManager,
+) -> None:
+    ids = [await chats.create_conversation(USER, "anna", name) for name in ("one", "two")]
+    assert await chats.delete_conversations(USER, ids) == 2
+    [fresh] = await chats.list_conversations(USER)
+    assert (fresh.user_id, fresh.username, fresh.message_count) == (USER, "anna", 0)
+
+
 async def test_replacing_a_message(chats: ConversationManager) -> None:
     chat = await chats.create_conversation(USER, "anna", "one")
     unsent = replace(answer("Hello"), message_id=0, sent_as=None)

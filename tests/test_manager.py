@@ -238,6 +238,18 @@ async def test_what_metadata_by_hand_leave_blank_is_filled_in(tmp_path: Path) ->
     assert (listed.name, listed.updated_at) == ("Where is the hotel?", "2026-05-01T12:00:01+00:00")
 
 
+async def test_what_is_done_to_a_saved_chat_afterwards_is_not_stored(
+    chats: ConversationManager,
+) -> None:
+    chat = Conversation(new_chat("a", name="A"), [question("one")])
+    assert await chats.save_conversation(chat) is True
+    chat.metadata.name = "never saved"
+    chat.messages[0].text = "never saved"
+    [listed] = await chats.list_conversations(USER)
+    assert listed.name == "A"
+    assert await chats.get_messages(USER, "a") == [question("one")]
+
+
 async def test_a_chat_without_a_name_and_a_question_has_the_default_name(
     chats: ConversationManager,
 ) -> None:

@@ -75,35 +75,48 @@ def chat_keyboard(
     that this one was forked from.
     """
     t = person.texts
-    pin = ChatAction.UNPIN if chat.pinned else ChatAction.PIN
-    pin_label = t("button-unpin") if chat.pinned else t("button-pin")
-    rows = [
-        [
-            chat_button(person, t("button-rename"), ChatAction.RENAME, chat),
-            chat_button(person, pin_label, pin, chat),
-        ],
-        [
-            _export_button(person, chat),
-            chat_button(person, t("button-delete"), ChatAction.ASK_DELETE, chat, danger=True),
-        ],
-        [chat_button(person, t("button-chats"), ChatAction.LIST, chat)],
-    ]
-    if answered:
-        again = chat_button(person, t("button-regenerate"), ChatAction.REGENERATE, chat)
-        rows.insert(1, _mode_row(person, chat))
-        if chat.message_count:
-            rows.insert(1, [again])
-    if instructed:
-        show = InstructionsAction.SHOW
-        button = InstructionsButton(action=show, chat=chat.conversation_id, owner=person.mark)
-        rows.insert(-2, [data_button(t("button-instructions"), button)])
-    if chat.message_count:
-        rows[-2].insert(0, chat_button(person, t("button-fork"), ChatAction.FORK, chat))
-    if origin is not None:
-        rows.insert(-1, [open_button(person, origin)])
+    rows = [_naming_row(person, chat)]
     if not chat.is_active:
         rows.insert(0, [chat_button(person, t("button-open"), ChatAction.OPEN, chat)])
+    if answered and chat.message_count:
+        rows.append([chat_button(person, t("button-regenerate"), ChatAction.REGENERATE, chat)])
+    if answered:
+        rows.append(_mode_row(person, chat))
+    if instructed:
+        rows.append([_instructions_button(person, chat)])
+    rows.append(_whole_row(person, chat))
+    if origin is not None:
+        rows.append([open_button(person, origin)])
+    rows.append([chat_button(person, t("button-chats"), ChatAction.LIST, chat)])
     return InlineKeyboardMarkup(inline_keyboard=rows)
+
+
+def _naming_row(person: Person, chat: ConversationMetadata) -> list[InlineKeyboardButton]:
+    t = person.texts
+    pin = ChatAction.UNPIN if chat.pinned else ChatAction.PIN
+    pin_label = t("button-unpin") if chat.pinned else t("button-pin")
+    return [
+        chat_button(person, t("button-rename"), ChatAction.RENAME, chat),
+        chat_button(person, pin_label, pin, chat),
+    ]
+
+
+def _whole_row(person: Person, chat: ConversationMetadata) -> list[InlineKeyboardButton]:
+    """Fork, export or delete the chat with all that is in it."""
+    t = person.texts
+    row = [
+        _export_button(person, chat),
+        chat_button(person, t("button-delete"), ChatAction.ASK_DELETE, chat, danger=True),
+    ]
+    if chat.message_count:
+        row.insert(0, chat_button(person, t("button-fork"), ChatAction.FORK, chat))
+    return row
+
+
+def _instructions_button(person: Person, chat: ConversationMetadata) -> InlineKeyboardButton:
+    show = InstructionsAction.SHOW
+    data = InstructionsButton(action=show, chat=chat.conversation_id, owner=person.mark)
+    return data_button(person.texts("button-instructions"), data)
 
 
 def _export_button(person: Person, chat: ConversationMetadata) -> InlineKeyboardButton:

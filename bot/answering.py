@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
-from weakref import WeakValueDictionary
 
 from conversations import ConversationManager, ConversationMetadata, StorageError
 
@@ -28,6 +27,7 @@ from .limits import Quotas
 from .person import Person
 from .reading import AnswerObserver, Reader
 from .show import delete_quietly
+from .slots import Slots
 from .streaming import DraftSupport, LiveAnswer, Pacing
 from .texts import Texts
 
@@ -73,8 +73,7 @@ class Answering:
         self._know = know
         self._quotas = quotas
         self._lanes: dict[tuple[int, str], Lane] = {}
-        self._slots = asyncio.Semaphore(self.limits.in_all)
-        self._slots_of: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
+        self._slots = Slots(per_user=self.limits.per_user, in_all=self.limits.in_all)
         self._background: set[asyncio.Task[None]] = set()
         self._silenced: set[int] = set()
         self._gatherer = Gatherer(
@@ -207,19 +206,13 @@ class Answering:
         lanes = (lane for (owner, _), lane in self._lanes.items() if owner == user_id)
         return sum(1 + len(lane.waiting) for lane in lanes)
 
-    def _slot_of(self, user_id: int) -> asyncio.Semaphore:
-        slot = self._slots_of.get(user_id)
-        if slot is None:
-            slot = self._slots_of[user_id] = asyncio.Semaphore(self.limits.per_user)
-        return slot
-
     async def _answer(self, question: Question, lane: Lane) -> bool:
         """Answer a question; False when what there is to tell did not reach the person."""
         delivery = self._delivery(question, lane.hurry)
         if await self._is_refused(question, delivery):
             return True
         lane.in_line = True
-        async with self._slot_of(question.person.user_id), self._slots:
+        async with self._slots.of(question.person.user_id):
             lane.in_line = False
             if self._closing.is_set() and question.overs:
                 return False

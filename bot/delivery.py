@@ -12,34 +12,24 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from json import JSONDecodeError
 from typing import Literal, TypeVar
 
 from aiogram import Bot
-from aiogram.exceptions import (
-    AiogramError,
-    ClientDecodeError,
-    TelegramBadRequest,
-    TelegramNetworkError,
-    TelegramNotFound,
-    TelegramRetryAfter,
-    TelegramServerError,
-)
+from aiogram.exceptions import AiogramError, TelegramBadRequest, TelegramNotFound
 from aiogram.types import (
     BufferedInputFile,
     InlineKeyboardMarkup,
     InputRichMessage,
     LinkPreviewOptions,
     Message,
-    MessageEntity,
     ReactionTypeEmoji,
     ReactionTypeUnion,
 )
 
 from .person import Person
 from .rendering import (
-    MESSAGE_LIMIT,
     Part,
+    enclose,
     inert,
     needs_rich,
     preview,
@@ -47,8 +37,8 @@ from .rendering import (
     render_rich,
     sendable,
     split_text,
-    utf16_length,
 )
+from .retrying import PAUSES, REFUSALS, wait_after
 from .show import delete_quietly, reply_in_group
 
 logger = logging.getLogger(__name__)
@@ -57,12 +47,9 @@ _Result = TypeVar("_Result")
 
 _LONG = 30_000  # characters; they take some tens of milliseconds to render
 _MOST_PARTS = 4  # messages; more of them become a preview and a file
-_PAUSES = (1, 2, 4, 8, 16, 32, 32)  # seconds between tries while Telegram cannot be reached
-_LONGEST_WAIT = 120  # seconds that a flood limit may ask for before a message is given up
 _WAITING = "👀"
 # A model's links are many, and a preview of one of them would stand under the whole answer.
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
-_REFUSALS = (TelegramBadRequest, TelegramNotFound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +117,7 @@ class Delivery:
         parts = await _rendered(text, plain=self._is_plain)
         if len(parts) > _MOST_PARTS:
             return await self._send_as_file(text, header, footer, keyboard, placeholder, file_name)
-        return await self._send_parts(_frame(parts, header, footer), keyboard, placeholder)
+        return await self._send_parts(enclose(parts, header, footer), keyboard, placeholder)
 
     async def say(
         self,
@@ -195,7 +182,7 @@ class Delivery:
         file_name: str,
     ) -> Sent | None:
         """Send the beginning as a message and the whole as a document, whose id is given."""
-        opening = _frame([preview(text, plain=self._is_plain)], header, footer)
+        opening = enclose([preview(text, plain=self._is_plain)], header, footer)
         opened = await self._send_parts(opening, None, placeholder)
         if opened is None:
             return None
@@ -210,7 +197,7 @@ class Delivery:
 
         try:
             message = await self._insist(send)
-        except _REFUSALS as error:
+        except REFUSALS as error:
             logger.warning("a document could not be sent: %s", error)
             return None
         if message is None:
@@ -251,7 +238,7 @@ class Delivery:
 
         try:
             edited = await self._formatted_or_plain(edit, part)
-        except _REFUSALS as error:
+        except REFUSALS as error:
             if "message is not modified" in error.message:
                 return message_id
             logger.info("the growing message cannot become the answer: %s", error)
@@ -275,7 +262,7 @@ class Delivery:
 
         try:
             message = await self._formatted_or_plain(send, part)
-        except _REFUSALS as error:
+        except REFUSALS as error:
             logger.warning("a message could not be sent: %s", error)
             return None
         return message.message_id if message is not None else None
@@ -294,25 +281,16 @@ class Delivery:
 
     async def _insist(self, call: Callable[[], Awaitable[_Result]]) -> _Result | None:
         """Call until Telegram takes it; None when it does not, `TelegramBadRequest` is raised."""
-        for pause in (*_PAUSES, None):
+        for pause in (*PAUSES, None):
             try:
                 return await call()
-            except _REFUSALS:
+            except REFUSALS:
                 raise
-            except TelegramRetryAfter as error:
-                wait: float | None = error.retry_after
-                reason: AiogramError = error
-            except (TelegramNetworkError, TelegramServerError) as error:
-                wait, reason = pause, error
-            except ClientDecodeError as error:
-                # A proxy's error page is tried again; what we do not understand has been sent.
-                is_page = isinstance(error.original, JSONDecodeError)
-                wait, reason = pause if is_page else None, error
-            except AiogramError as error:  # the person blocked the bot, or the like
-                wait, reason = None, error
-            if wait is None or wait > _LONGEST_WAIT or self._hurry.is_set():
-                logger.warning("Telegram did not take a message: %s", type(reason).__name__)
-                return None
+            except AiogramError as error:
+                wait = wait_after(error, pause)
+                if wait is None or self._hurry.is_set():
+                    logger.warning("Telegram did not take a message: %s", type(error).__name__)
+                    return None
             await self._wait(wait)
         return None
 
@@ -329,27 +307,3 @@ async def _rendered(text: str, *, plain: bool) -> list[Part]:
     else:
         parts = render(text, plain=plain)
     return parts or [Part(part, []) for part in split_text(sendable(text)) if part.strip()]
-
-
-def _frame(parts: Sequence[Part], header: str, footer: str) -> list[Part]:
-    """Put our own lines before the first and behind the last part, or beside them if too long."""
-    framed = list(parts)
-    if header:
-        joined = f"{header}\n\n{framed[0].text}" if framed else header
-        if framed and utf16_length(joined) <= MESSAGE_LIMIT:
-            framed[0] = Part(joined, _shifted(framed[0], utf16_length(header) + 2))
-        else:
-            framed.insert(0, Part(header, []))
-    if footer:
-        joined = f"{framed[-1].text}\n\n{footer}" if framed else footer
-        if framed and utf16_length(joined) <= MESSAGE_LIMIT:
-            framed[-1] = Part(joined, framed[-1].entities)
-        else:
-            framed.append(Part(footer, []))
-    return framed
-
-
-def _shifted(part: Part, units: int) -> list[MessageEntity]:
-    return [
-        entity.model_copy(update={"offset": entity.offset + units}) for entity in part.entities
-    ]

@@ -21,10 +21,11 @@ from conversations import (
 )
 
 from .answerers import AnswerError, AnswerResult, Mode, Namer
+from .chat_names import display_name
 from .context import Context
 from .delivery import Delivery, Sent
 from .incoming import Over
-from .keyboards import again_keyboard, display_name, open_keyboard
+from .keyboards import again_keyboard, open_keyboard
 from .person import Person
 
 logger = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from conversations import (
 )
 
 from . import keyboards
-from .keyboards import display_name
+from .chat_names import display_name
 from .person import Person
 from .rendering import preview, sendable, utf16_length
 from .texts import Texts

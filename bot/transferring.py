@@ -31,7 +31,7 @@ from conversations import (
 )
 
 from .callbacks import TransferAction, TransferButton
-from .keyboards import display_name
+from .chat_names import display_name
 from .person import Person
 from .screens import Screen
 from .texts import Texts

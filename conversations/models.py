@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+
+from .json_fields import count, number, numbers, text, text_or_none
 
 MessageType = Literal["user_question", "bot_answer"]
 SentAs = Literal["message", "file"]
@@ -73,21 +75,21 @@ class ConversationMessage:
         if not is_message(data):
             raise ValueError("a message without type or text")
         message = cls(
-            timestamp=_text(data.get("timestamp")),
-            message_id=_number(data.get("message_id")),
-            type=_text_or_none(data["type"]),
+            timestamp=text(data.get("timestamp")),
+            message_id=number(data.get("message_id")),
+            type=text_or_none(data["type"]),
             text=data["text"],
-            tokens=_count(data.get("tokens")),
-            sent_as=_text_or_none(data.get("sent_as")),
-            file_path=_text_or_none(data.get("file_path")),
-            search_type=_text_or_none(data.get("search_type")),
-            reply_to=_number(data.get("reply_to")) or None,
-            state=_text_or_none(data.get("state")),
+            tokens=count(data.get("tokens")),
+            sent_as=text_or_none(data.get("sent_as")),
+            file_path=text_or_none(data.get("file_path")),
+            search_type=text_or_none(data.get("search_type")),
+            reply_to=number(data.get("reply_to")) or None,
+            state=text_or_none(data.get("state")),
             tokens_estimated=data.get("tokens_estimated") is True,
-            model=_text_or_none(data.get("model")),
-            pieces=_numbers(data.get("pieces")),
-            dialog_id=_number(data.get("dialog_id")) or None,
-            quote=_text_or_none(data.get("quote")),
+            model=text_or_none(data.get("model")),
+            pieces=numbers(data.get("pieces")),
+            dialog_id=number(data.get("dialog_id")) or None,
+            quote=text_or_none(data.get("quote")),
         )
         message.extra = {key: data[key] for key in data if key not in _MESSAGE_KEYS}
         return message
@@ -167,19 +169,19 @@ class ConversationMetadata:
         metadata = cls(
             conversation_id=conversation_id,
             user_id=user_id,
-            username=_text(raw.get("username")),
+            username=text(raw.get("username")),
             name=name if isinstance(name, str) and name.strip() else "",
-            created_at=_text(raw.get("created_at")),
-            updated_at=_text(raw.get("updated_at")) or _text(raw.get("created_at")),
+            created_at=text(raw.get("created_at")),
+            updated_at=text(raw.get("updated_at")) or text(raw.get("created_at")),
             is_active=raw.get("is_active") is True,
-            message_count=_count(raw.get("message_count")),
-            total_tokens=_count(raw.get("total_tokens")),
+            message_count=count(raw.get("message_count")),
+            total_tokens=count(raw.get("total_tokens")),
             pinned=raw.get("pinned") is True,
             name_source=_name_source(raw.get("name_source")),
             mode="deep" if raw.get("mode") == "deep" else "fast",
-            instructions=_text(raw.get("instructions")),
-            deleted_at=_text_or_none(raw.get("deleted_at")),
-            forked_from=_text_or_none(raw.get("forked_from")),
+            instructions=text(raw.get("instructions")),
+            deleted_at=text_or_none(raw.get("deleted_at")),
+            forked_from=text_or_none(raw.get("forked_from")),
         )
         metadata.extra = {key: raw[key] for key in raw if key not in _METADATA_KEYS}
         return metadata
@@ -285,28 +287,7 @@ def newest_first(metadata: ConversationMetadata) -> tuple[timedelta, timedelta, 
     return _NO_TIME - updated, _NO_TIME - created, metadata.conversation_id
 
 
-_SEED_MESSAGE_KEYS = (
-    "timestamp",
-    "message_id",
-    "type",
-    "text",
-    "tokens",
-    "sent_as",
-    "file_path",
-    "search_type",
-)
-_MESSAGE_KEYS = frozenset(
-    (
-        *_SEED_MESSAGE_KEYS,
-        "reply_to",
-        "state",
-        "tokens_estimated",
-        "model",
-        "pieces",
-        "dialog_id",
-        "quote",
-    )
-)
+_MESSAGE_KEYS = frozenset(each.name for each in fields(ConversationMessage)) - {"extra"}
 _SEED_METADATA_KEYS = (
     "conversation_id",
     "user_id",
@@ -318,43 +299,13 @@ _SEED_METADATA_KEYS = (
     "message_count",
     "total_tokens",
 )
-_METADATA_KEYS = frozenset(
-    (
-        *_SEED_METADATA_KEYS,
-        "pinned",
-        "name_source",
-        "mode",
-        "instructions",
-        "deleted_at",
-        "forked_from",
-    )
-)
+_METADATA_KEYS = frozenset(each.name for each in fields(ConversationMetadata)) - {"extra"}
 _NAME_SOURCES: Mapping[str, NameSource] = {
     "default": "default",
     "question": "question",
     "model": "model",
     "user": "user",
 }
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _text_or_none(value: object) -> Any:
-    return value if isinstance(value, str) else None
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
-
-
-def _numbers(value: object) -> tuple[int, ...]:
-    return tuple(map(_number, value)) if isinstance(value, list) else ()
-
-
-def _count(value: object) -> int:
-    return max(_number(value), 0)
 
 
 def _name_source(value: object) -> NameSource:

@@ -116,3 +116,14 @@ def to_metadata(row: asyncpg.Record, active_id: str | None) -> ConversationMetad
         forked_from=None if forked_from is None else from_column(forked_from),
         extra=from_json(row["extra"]),
     )
+
+
+def is_untouched(chat: asyncpg.Record) -> bool:
+    """Tell a chat that is empty, and that nobody named, pinned or instructed."""
+    touched = chat["message_count"] or chat["pinned"] or chat["instructions"]
+    return not touched and chat["name_source"] == "default"
+
+
+def revision(chat: asyncpg.Record) -> str:
+    """Name the messages that a chat has: another name with each change of them."""
+    return f"{chat['chat']}.{chat['revision']}"

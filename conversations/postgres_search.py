@@ -10,8 +10,8 @@ import copy
 from collections.abc import Iterable, Iterator, Sequence
 
 from .models import ConversationMetadata
+from .postgres_messages import MessageRows
 from .postgres_rows import to_column, to_messages
-from .postgres_user import UserRows
 from .search import Found, SearchHit, SoughtMessage, Words
 
 Chat = tuple[int, ConversationMetadata]  # the row's number, and what it says
@@ -20,7 +20,7 @@ _AT_ONCE = 5000  # messages
 
 
 async def search(
-    rows: UserRows, chats: Sequence[Chat], words: Words, limit: int
+    messages: MessageRows, chats: Sequence[Chat], words: Words, limit: int
 ) -> list[SearchHit]:
     """Find names, then questions, then answers, in chats that come as the hits shall."""
     names = [
@@ -32,26 +32,28 @@ async def search(
     for group in _groups(chats):
         if found.is_enough:
             break
-        await _search_chats(rows, group, words, found)
+        await _search_chats(messages, group, words, found)
     return [*names, *found.hits][:limit]
 
 
 async def find_message(
-    rows: UserRows, chats: Iterable[Chat], sought: SoughtMessage
+    messages: MessageRows, chats: Iterable[Chat], sought: SoughtMessage
 ) -> SearchHit | None:
     """Find a message in the active one of these chats, or else in the first one that has it."""
     metadata = dict(sorted(chats, key=lambda chat: not chat[1].is_active))
-    async for row in rows.messages_by_id([*metadata], sought.message_id):
+    async for row in messages.with_id([*metadata], sought.message_id):
         for message in to_messages([row]):
             if sought.is_it(message):
                 return SearchHit(metadata[row["chat"]], message)
     return None
 
 
-async def _search_chats(rows: UserRows, chats: Sequence[Chat], words: Words, found: Found) -> None:
+async def _search_chats(
+    messages: MessageRows, chats: Sequence[Chat], words: Words, found: Found
+) -> None:
     metadata = dict(chats)
     rarest_first = sorted(map(to_column, words.folded), key=len, reverse=True)
-    async for row in rows.messages_with(
+    async for row in messages.with_words(
         [*metadata], rarest_first, questions_only=not found.wants_answers
     ):
         if row["is_question"] is False and not found.wants_answers:

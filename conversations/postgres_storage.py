@@ -19,6 +19,7 @@ from .models import (
     SearchType,
     UserIndex,
 )
+from .postgres_messages import MessageRows
 from .postgres_pool import Database
 from .postgres_schema import prepare
 from .postgres_user import UserRows
@@ -151,7 +152,9 @@ class PostgresStorage:
     ) -> bool:
         return await self._write(
             user_id,
-            lambda user: user.fork(conversation_id, fork, up_to_message_id=up_to_message_id),
+            lambda user: user.creating.fork(
+                conversation_id, fork, up_to_message_id=up_to_message_id
+            ),
         )
 
     async def remove_last_exchange(
@@ -164,14 +167,14 @@ class PostgresStorage:
     ) -> str:
         return await self._write(
             metadata.user_id,
-            lambda user: user.create(metadata, unless_active=unless_active),
+            lambda user: user.creating.create(metadata, unless_active=unless_active),
             create_user=True,
         )
 
     async def save(self, conversation: Conversation) -> bool:
         saved = await self._write(
             conversation.metadata.user_id,
-            lambda user: user.save(conversation),
+            lambda user: user.creating.save(conversation),
             create_user=True,
         )
         if saved is None:
@@ -183,7 +186,9 @@ class PostgresStorage:
 
     async def add(self, user_id: int, conversations: Sequence[Conversation]) -> None:
         if conversations:
-            await self._write(user_id, lambda user: user.add(conversations), create_user=True)
+            await self._write(
+                user_id, lambda user: user.creating.add(conversations), create_user=True
+            )
 
     async def append(
         self,
@@ -310,7 +315,9 @@ class PostgresStorage:
     ) -> _Result:
         return await self._do(
             user_id,
-            lambda connection: verb(UserVerbs(UserRows(connection, user_id))),
+            lambda connection: verb(
+                UserVerbs(UserRows(connection, user_id), MessageRows(connection))
+            ),
             read_only=True,
         )
 
@@ -324,7 +331,7 @@ class PostgresStorage:
         async def alone(connection: Connection) -> _Result:
             rows = UserRows(connection, user_id)
             await rows.lock(create=create_user)
-            return await verb(UserVerbs(rows))
+            return await verb(UserVerbs(rows, MessageRows(connection)))
 
         return await self._do(user_id, alone)
 

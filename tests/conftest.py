@@ -15,9 +15,10 @@ from bot.answerers.echo import EchoAnswerer
 from conversations import ConversationManager, JsonStorage
 from tests.file_format import assert_format
 from tests.postgres_server import database_url, own_server, started_server
+from tests.storage_verbs import prepared
 from tests.telegram import BOT_USER, Client, FakeTelegram, MakeClient
 
-__all__ = ["database_url", "own_server", "started_server"]  # fixtures, for every test
+__all__ = ["database_url", "own_server", "prepared", "started_server"]  # fixtures, for every test
 
 
 @pytest.fixture

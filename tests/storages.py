@@ -13,10 +13,12 @@ from conversations import (
     ConversationManager,
     ConversationMessage,
     ConversationMetadata,
+    ConversationStorage,
     JsonStorage,
 )
 
 USER = 1001
+LATER = "2026-05-02T00:00:00+00:00"
 
 
 class Clock:
@@ -90,6 +92,17 @@ def new_chat(
 
 def texts(messages: list[ConversationMessage]) -> list[str]:
     return [message.text for message in messages]
+
+
+async def texts_in(storage: ConversationStorage, conversation_id: str) -> list[str]:
+    conversation = await storage.load(USER, conversation_id)
+    assert conversation is not None
+    return texts(conversation.messages)
+
+
+async def append(storage: ConversationStorage, chat: str, text: str, message_id: int = 1) -> bool:
+    message = question(text, message_id, tokens=5)
+    return await storage.append(USER, chat, message, updated_at=LATER)
 
 
 def tree(root: Path) -> dict[str, bytes | None]:

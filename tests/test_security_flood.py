@@ -159,6 +159,6 @@ async def test_nothing_is_kept_of_people_who_have_gone(
         while answering._lanes:
             await asyncio.sleep(0)
     gc.collect()
-    kept = [pastes._held, pastes._turns, answering._lanes, answering._slots_of,
+    kept = [pastes._held, pastes._turns, answering._lanes, answering._slots._of_users,
             answering._background, answering._finisher._naming]  # fmt: skip
     assert [len(part) for part in kept] == [0] * 6

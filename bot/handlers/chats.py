@@ -10,9 +10,10 @@ from conversations import ConversationManager, ConversationMetadata
 
 from ..answering import Answering
 from ..callbacks import ChatAction, ChatButton, MenuAction, MenuButton
+from ..chat_names import display_name
 from ..incoming import Receipt
-from ..keyboards import PAGE_SIZE, display_name
 from ..limits import Quotas
+from ..paging import PAGE_SIZE
 from ..person import Person
 from ..questions import Questions
 from ..screens import SHOWN_MESSAGES, chat_screen, chats_screen, new_screen

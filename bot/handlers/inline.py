@@ -20,8 +20,8 @@ from aiogram.utils.formatting import BlockQuote
 
 from conversations import ConversationManager, SearchHit, Words, clean_text
 
+from ..chat_names import display_name
 from ..excerpts import excerpt, excerpt_of
-from ..keyboards import display_name
 from ..person import Person
 from ..search_links import hit_parameter, start_parameter
 

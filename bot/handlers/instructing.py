@@ -14,7 +14,7 @@ from conversations import (
 )
 
 from ..callbacks import InstructionsAction, InstructionsButton
-from ..keyboards import display_name
+from ..chat_names import display_name
 from ..menus.instructions import instructions_prompt, instructions_screen
 from ..person import Person
 from ..prompts import ReplyTo, is_refused, remove_prompt

@@ -9,7 +9,7 @@ from aiogram.types import CallbackQuery, Message
 from conversations import ConversationManager, ConversationMetadata, InvalidNameError
 
 from ..callbacks import ChatAction, ChatButton
-from ..keyboards import display_name
+from ..chat_names import display_name
 from ..person import Person
 from ..prompts import ReplyTo, is_refused, remove_prompt
 from ..screens import notice_screen, rename_refusal, rename_screen, rename_text_only

@@ -21,7 +21,7 @@ from conversations import (
 
 from ..answering import Answering
 from ..callbacks import HitButton, SearchAction, SearchButton, message_mark
-from ..keyboards import display_name
+from ..chat_names import display_name
 from ..menus.searching import (
     MOST_HITS,
     QUERY_LIMIT,

@@ -7,8 +7,8 @@ from aiogram.utils.formatting import Bold, Text
 
 from conversations import Footprint
 
+from ..buttons import chats_button, data_button
 from ..callbacks import ForgetAction, ForgetButton
-from ..keyboards import chats_button, data_button
 from ..person import Person
 from ..screens import Screen
 from ..texts import Texts

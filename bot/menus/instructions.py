@@ -7,8 +7,9 @@ from aiogram.utils.formatting import BlockQuote, Bold, Text
 
 from conversations import INSTRUCTIONS_LIMIT, ConversationMetadata
 
+from ..buttons import back_button, data_button
 from ..callbacks import InstructionsAction, InstructionsButton
-from ..keyboards import back_button, data_button, display_name
+from ..chat_names import display_name
 from ..person import Person
 from ..rendering import sendable, split_text
 from ..screens import Screen

@@ -16,21 +16,14 @@ from conversations import (
     ConversationMetadata,
     SearchHit,
     Words,
-    shorten,
 )
 
+from ..buttons import chats_button, data_button, search_button
 from ..callbacks import HitButton, SearchAction, SearchButton
+from ..chat_names import button_name, display_name
 from ..excerpts import excerpt, excerpt_of
-from ..keyboards import (
-    chats_button,
-    data_button,
-    display_name,
-    open_keyboard,
-    page_of,
-    page_within,
-    search_button,
-    turning_rows,
-)
+from ..keyboards import open_keyboard
+from ..paging import page_of, page_within, turning_rows
 from ..person import Person
 from ..screens import Screen, day_of
 from ..texts import Texts
@@ -40,7 +33,6 @@ MOST_HITS = 100
 _ON_PAGE = 5
 _IN_LIST = 160  # characters of an excerpt
 _ALONE = 500
-_LABEL_NAME = 30
 _SIGN = "🔎 "
 
 
@@ -113,6 +105,6 @@ def _page(person: Person, page: int) -> SearchButton:
 
 
 def _hit_button(person: Person, number: int, hit: SearchHit) -> InlineKeyboardButton:
-    name = shorten(display_name(hit.chat, person.texts), _LABEL_NAME)
+    name = button_name(hit.chat, person.texts)
     data = HitButton.to(hit.chat.conversation_id, hit.message, person.mark)
     return data_button(f"{number} · {name}", data)

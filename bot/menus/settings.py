@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from aiogram.utils.formatting import Bold, Text
 
+from ..buttons import chats_button, data_button
 from ..callbacks import ForgetAction, ForgetButton, SettingButton, SettingName
-from ..keyboards import chats_button, data_button
 from ..person import Person
 from ..preferences import Formatting
 from ..screens import Screen

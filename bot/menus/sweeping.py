@@ -10,8 +10,9 @@ from aiogram.utils.formatting import Bold, Text
 
 from conversations import ConversationMetadata
 
+from ..buttons import chats_button, data_button
 from ..callbacks import SweepAction, SweepButton, encode_moment, fingerprint
-from ..keyboards import chats_button, data_button, display_name
+from ..chat_names import display_name
 from ..person import Person
 from ..screens import Screen
 

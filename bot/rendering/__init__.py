@@ -7,13 +7,14 @@ written.
 The way of an answer: `thoughts` and `cleaning` leave out what is not to be seen, `markdown` spells
 out what a renderer would lose, `formatting` turns it into text with spans, which `entities` puts
 into order, `splitting` finds where the messages end, and `parts` cuts them out. `messages`,
-`frames` and `rich` are the forms in which it arrives.
+`frames` and `rich` are the forms in which it arrives; `enclosing` adds lines of ours.
 """
 
 from __future__ import annotations
 
 from .cleaning import sendable
 from .counting import MESSAGE_LIMIT, utf16_length
+from .enclosing import enclose
 from .frames import render_draft
 from .markdown import inert
 from .messages import preview, render
@@ -24,6 +25,7 @@ from .splitting import split_text
 __all__ = [
     "MESSAGE_LIMIT",
     "Part",
+    "enclose",
     "inert",
     "needs_rich",
     "preview",

@@ -8,7 +8,7 @@ from typing import Final
 from .cleaning import clean
 from .counting import MESSAGE_LIMIT, fitting, utf16_length
 from .formatting import formatted, unformatted
-from .parts import Part, cut_out
+from .parts import Part, behind, cut_out
 from .thoughts import without_growing_thoughts
 
 _CUT: Final = "…\n"  # in front of the newest lines when older ones are not shown
@@ -27,7 +27,8 @@ def render_draft(markdown: str, limit: int = MESSAGE_LIMIT, *, plain: bool = Fal
     if len(tail) == len(text) and utf16_length(answer.text) <= limit:
         return cut_out(answer, 0, len(answer.text))
     start = _newest(answer.text, limit - len(_CUT))
-    return _behind_cut(cut_out(answer, start, len(answer.text)))
+    newest = cut_out(answer, start, len(answer.text))
+    return behind(_CUT, newest) if newest.text else newest
 
 
 def _tail(text: str, limit: int) -> str:
@@ -55,10 +56,3 @@ def _newest(text: str, limit: int) -> int:
         if found >= 0:
             return found + 1
     return start
-
-
-def _behind_cut(part: Part) -> Part:
-    moved = [
-        entity.model_copy(update={"offset": entity.offset + len(_CUT)}) for entity in part.entities
-    ]
-    return Part(_CUT + part.text, moved) if part.text else part

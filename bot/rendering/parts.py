@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiogram.types import MessageEntity
 
 from .cleaning import is_blank
-from .counting import units_before
+from .counting import units_before, utf16_length
 from .entities import MOST_ENTITIES, Formatted, Span
 
 
@@ -34,6 +34,15 @@ def cut_out(formatted: Formatted, start: int, end: int) -> Part:
         return Part("", [])
     entities = list(_entities(inside, shown, start))
     return Part(shown, entities[-MOST_ENTITIES:])  # more are there only in a frame: the newest
+
+
+def behind(text: str, part: Part) -> Part:
+    """Put a text without entities in front of a message."""
+    units = utf16_length(text)
+    moved = [
+        entity.model_copy(update={"offset": entity.offset + units}) for entity in part.entities
+    ]
+    return Part(text + part.text, moved)
 
 
 def _margin(text: str, inside: Iterable[Span], start: int, end: int) -> int:

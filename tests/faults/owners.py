@@ -23,6 +23,7 @@ async def owned(bench: Bench) -> None:
 async def _with_intruder(bench: Bench, beginning: Beginning, root: Path) -> list[str]:
     wrong, expected = [], beginning.expected.copy()
     async with bench.subject.opened(root) as owner:
+        await bench.look(owner, root)  # an owner is who has used it; a flush of nothing is no use
         for place, operation in enumerate((beginning.operation, *beginning.following)):
             said = await bench.say(owner, operation)
             wrong += expected.hear_all(Mark("try", operation), said)

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 FIGURES := build/benchmarks
 
-.PHONY: run test lint types bench faults screenshots clean
+.PHONY: run test lint types bench faults mutants screenshots clean
 
 run: $(VENV)/run-ready $(if $(MODEL)$(shell grep -s '^MODEL=.' .env),$(VENV)/model-ready) \
      $(if $(DATABASE_URL)$(shell grep -s '^DATABASE_URL=.' .env),$(VENV)/postgres-ready)
@@ -29,6 +29,11 @@ faults: $(VENV)/test-ready
 	$(BIN)/python -m tests.faults.histories --examples 10000
 	$(BIN)/python -m tests.faults.histories --examples 2000 --storage postgres
 	$(BIN)/python -m tests.faults.fuzz --inputs 1000000
+
+mutants: $(VENV)/test-ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 bench: $(VENV)/test-ready $(PEERS)/ready
 	$(BIN)/python -m tests.benchmarks.first_word
@@ -70,4 +75,4 @@ $(PEERS)/ready: requirements.txt tests/benchmarks/requirements-peers.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(PEERS) build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build mutants .mypy_cache .pytest_cache .ruff_cache

@@ -689,9 +689,14 @@ async def test_close_waits_for_what_is_under_way(workers: Workers, owned: bool) 
     pool = await asyncpg.create_pool(workers.url, min_size=0)
     storage = workers.start(None if owned else pool)
     await storage.create(new_chat("a"))
-    adds = [asyncio.create_task(append(storage, "a", f"m{n}", n)) for n in range(5)]
-    await settle()
-    await asyncio.gather(storage.close(), storage.close())
+    other = await workers.connect()
+    async with other.transaction():
+        await other.execute("select from users where user_id = $1 for update", USER)
+        adds = [asyncio.create_task(append(storage, "a", f"m{n}", n)) for n in range(5)]
+        await settle()
+        closing = [asyncio.create_task(storage.close()) for _ in range(2)]
+        await settle()
+    await asyncio.gather(*closing)
     assert all(task.done() for task in adds)
     outcomes = await asyncio.gather(*adds, return_exceptions=True)
     assert outcomes[0] is True

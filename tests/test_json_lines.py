@@ -139,6 +139,12 @@ def test_a_line_that_is_no_item_costs_only_itself(broken: str, items: list[int])
     json_lines.encode_item(read.items)
 
 
+def test_a_number_that_json_has_not_got_costs_no_other() -> None:
+    document = b'{"messages": [\n{"n": 1, "stars": 4.5, "score": NaN, "rank": Infinity}\n]}\n'
+    read = json_lines.salvage(document, "messages")
+    assert read.items == [{"n": 1, "stars": 4.5, "score": None, "rank": None}]
+
+
 def test_a_key_that_stands_twice_loses_neither_list() -> None:
     twice = b'{"metadata": {}, "messages": [\n{"n": 1}\n], "messages": [\n{"n": 2}\n]}\n'
     read = json_lines.salvage(twice, "messages")

@@ -12,7 +12,7 @@ run: $(VENV)/run-ready $(if $(MODEL)$(shell grep -s '^MODEL=.' .env),$(VENV)/mod
 	$(BIN)/python -m bot
 
 test: lint types
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 lint: $(VENV)/test-ready
 	$(BIN)/ruff check .

@@ -101,23 +101,31 @@ def find_message(
 ) -> SearchHit | None:
     """Find a message of a dialog in the active chat, or else in the latest one that has it.
 
-    It is looked for at the end of all chats before it is looked for within them.
+    It is looked for at the end of all chats first; then only within those that would come before.
     """
     active = state.index.last_active_conversation_id
     entries = sorted(
         state.entries.values(),
         key=lambda entry: (entry.metadata.conversation_id != active, newest_first(entry.metadata)),
     )
-
     sought = SoughtMessage(message_id, dialog_id, sent_at)
-    for lines in (_IdLines(message_id, _TAIL), _IdLines(message_id, None)):
-        for entry in entries:
-            if lines.read >= _MOST:
-                logger.warning("a message was looked for in the latest chats only")
-                break
-            with closing(read_messages(state, entry, lines, sought.is_it)) as messages:
-                for message in messages:
-                    return SearchHit(state.hand_out(entry.metadata), message)
+    late = _first(state, entries, _IdLines(message_id, _TAIL), sought)
+    before = entries if late is None else entries[: late[0]]
+    found = _first(state, before, _IdLines(message_id, None), sought) or late
+    return None if found is None else found[1]
+
+
+def _first(
+    state: FolderState, entries: Sequence[Entry], lines: _IdLines, sought: SoughtMessage
+) -> tuple[int, SearchHit] | None:
+    """Give the first chat that has it, by its place, and the message."""
+    for place, entry in enumerate(entries):
+        if lines.read >= _MOST:
+            logger.warning("a message was looked for in the latest chats only")
+            break
+        with closing(read_messages(state, entry, lines, sought.is_it)) as messages:
+            for message in messages:
+                return place, SearchHit(state.hand_out(entry.metadata), message)
     return None
 
 

@@ -648,6 +648,23 @@ class TestFindMessage:
         hit = await storage.find_message(USER, message_id, **which)
         return hit.chat.conversation_id if hit else None
 
+    async def test_of_chats_that_share_it_the_active_one_then_the_latest(
+        self, storage: ConversationStorage
+    ) -> None:
+        """However far from a chat's end it stands."""
+        await storage.create(new_chat("a"))
+        await add(storage, "a", "one", 1)
+        assert await storage.fork(USER, "a", new_chat("copy", minute=1))
+        for number in range(2, 5):
+            long = question("long " * 5_000, number)
+            await storage.append(USER, "a", long, updated_at=LATER)
+        await storage.activate(USER, "copy")
+        assert await self.chat_of(storage, 1) == "copy"
+        await storage.activate(USER, "a")
+        assert await self.chat_of(storage, 1) == "a"
+        await storage.create(new_chat("b"))
+        assert await self.chat_of(storage, 1) == "a", "to which something came last"
+
     async def test_by_its_id_or_that_of_a_piece(self, storage: ConversationStorage) -> None:
         await storage.create(new_chat("a"))
         await add(storage, "a", "one", 1)

@@ -182,7 +182,7 @@ import bot.__main__
 async def run(settings):
     token = settings.bot_token.get_secret_value()
     try:
-        raise KeyError("canary-" + token)
+        raise KeyError("no " + token)
     except KeyError as error:
         raise OSError(5, "Input/output error\\n    Traceback", "/dev/" + token) from error
 bot.__main__.run = run

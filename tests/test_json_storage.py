@@ -145,6 +145,17 @@ async def test_nothing_grows_with_the_number_of_users(
         assert (await storage.read_index(0)).last_active_conversation_id == "a"
 
 
+async def test_what_nobody_uses_any_more_is_let_go_of(tmp_path: Path) -> None:
+    async with opened(tmp_path, idle_seconds=0.01) as storage:
+        for user in (USER, 2):
+            await storage.create(new_chat("a", user_id=user))
+            async with asyncio.timeout(20):
+                while storage._folders._cache.bytes:
+                    await asyncio.sleep(0.001)
+        assert len(storage._folders._cache) == 0
+        assert len((await storage.read_index(USER)).conversations) == 1
+
+
 async def test_without_any_cache(tmp_path: Path) -> None:
     async with opened(tmp_path, cache_bytes=0) as storage:
         await storage.create(new_chat("a"))

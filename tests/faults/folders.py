@@ -40,13 +40,16 @@ def digest(tree: Tree) -> bytes:
 def read(top: Path) -> Tree:
     tree: Tree = {}
     for path in sorted(top.rglob("*")):
-        status = path.lstat()
         name = str(path.relative_to(top))
-        if path.is_dir():
-            tree[name] = Folder(status.st_mtime_ns)
-        else:
+        try:
+            status = path.lstat()
+            if path.is_dir():
+                tree[name] = Folder(status.st_mtime_ns)
+                continue
             data = path.read_bytes()
-            tree[name] = Content(data.rstrip(b"\0"), len(data), status.st_mtime_ns)
+        except FileNotFoundError:  # who should have ended is still at work: it will be seen
+            continue
+        tree[name] = Content(data.rstrip(b"\0"), len(data), status.st_mtime_ns)
     return tree
 
 

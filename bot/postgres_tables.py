@@ -73,10 +73,8 @@ async def prepare(database: Database) -> None:
     :raises StorageError: they are those of a newer program, or cannot be made.
     """
     deadline = database.deadline()
-    if (
-        await database.transact(_MIGRATIONS.read_version, deadline=deadline, read_only=True)
-        < VERSION
-    ):
+    read = _MIGRATIONS.read_version
+    if await database.transact(read, deadline=deadline, read_only=True) < VERSION:
         await database.transact(
             lambda connection: _migrate(connection, database.schema), deadline=deadline
         )

@@ -46,6 +46,14 @@ class Phone:
     def __init__(self, page: Page) -> None:
         self.page = page
 
+    async def be(self, user_id: int) -> None:
+        """Be that one of the playground's two persons."""
+        await self.page.get_by_test_id("user-switch").click()
+        await self.page.get_by_test_id(f"user-{user_id}").click()
+
+    async def start(self) -> None:
+        await self.page.get_by_test_id("start").click()
+
     async def write(self, text: str) -> None:
         await self.page.get_by_test_id("composer").fill(text)
         await self.page.keyboard.press("Enter")

@@ -70,10 +70,8 @@ async def take(folder: Path) -> None:
 
 
 async def _act(phone: Phone, folder: Path, fake: FakeProviders) -> None:
-    page = phone.page
-    await page.get_by_test_id("user-switch").click()
-    await page.get_by_test_id("user-1002").click()
-    await page.get_by_test_id("start").click()
+    await phone.be(1002)
+    await phone.start()
     await phone.sees("👋 Hello!")
     for question, answer, _ in _TALKS:
         await phone.write("/new")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -177,3 +178,9 @@ def old_folder(root: Path, *conversation_ids: str, active: str | None = None) ->
     }
     write_json(folder / "index.json", index)
     return folder
+
+
+async def settle() -> None:
+    """Let every task go as far as it can."""
+    for _ in range(50):
+        await asyncio.sleep(0)

@@ -14,7 +14,17 @@ from typing import Any
 import pytest
 
 from conversations import JsonStorage, StorageClosedError, StorageError
-from tests.storages import USER, append, managed, new_chat, opened, question, texts, texts_in
+from tests.storages import (
+    USER,
+    append,
+    managed,
+    new_chat,
+    opened,
+    question,
+    settle,
+    texts,
+    texts_in,
+)
 
 
 class SlowDisk:
@@ -36,12 +46,6 @@ class SlowDisk:
 
     def go_on(self) -> None:
         self._may_go_on.set()
-
-
-async def settle() -> None:
-    """Let every task go as far as it can."""
-    for _ in range(50):
-        await asyncio.sleep(0)
 
 
 async def test_forty_messages_and_twenty_chats_at_once(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from conversations.postgres_pool import Database
 from conversations.postgres_rows import from_column, to_column
 from conversations.postgres_schema import VERSION
 from tests.postgres_server import PostgresServer, new_schema, pgbouncer
-from tests.storages import USER, answer, new_chat, question, texts
+from tests.storages import USER, answer, new_chat, question, settle, texts
 
 LATER = "2026-05-02T00:00:00+00:00"
 ROOT = Path(__file__).parent.parent
@@ -72,11 +72,6 @@ async def texts_in(storage: ConversationStorage, chat: str) -> list[str]:
     assert conversation is not None
     assert conversation.metadata.message_count == len(conversation.messages)
     return texts(conversation.messages)
-
-
-async def settle() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 def test_the_driver_is_imported_by_those_alone_who_use_it() -> None:

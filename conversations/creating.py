@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .chat_file import ChatFile
 from .durable import make_folder, sync_folder
-from .exchanges import up_to
+from .exchanges import forked
 from .folder_state import FolderState
 from .living_chats import LivingChats
 from .models import Conversation, ConversationMetadata
@@ -56,29 +56,18 @@ class Creating:
         state = self._state
         made = self._chats.chat(fork.conversation_id)
         if made is None or made.metadata.forked_from != conversation_id:
-            copied = self._copy(conversation_id, fork, up_to_message_id)
+            origin = self._chats.chat(conversation_id)
+            if origin is None:
+                return False
+            copied = forked(origin.to_conversation(), fork, up_to_message_id)
             if copied is None:
                 return False
             if self._is_taken(fork.conversation_id):
                 raise FileExistsError(f"{fork.conversation_id} exists")
-            made = copied
+            made = ChatFile.from_conversation(copied)
         state.add_active(made)  # once more where it is there: the call before may have failed
         state.write_index()
         return True
-
-    def _copy(
-        self, conversation_id: str, fork: ConversationMetadata, up_to_message_id: int | None
-    ) -> ChatFile | None:
-        chat = self._chats.chat(conversation_id)
-        if chat is None:
-            return None
-        origin = chat.to_conversation()
-        messages = up_to(origin.messages, up_to_message_id)
-        if messages is None:
-            return None
-        metadata = copy.deepcopy(fork)
-        metadata.forked_from = conversation_id
-        return ChatFile.from_conversation(replace(origin, metadata=metadata, messages=messages))
 
     def save(self, conversation: Conversation) -> bool:
         conversation_id = conversation.metadata.conversation_id

@@ -1,10 +1,35 @@
-"""Parts of a chat: everything up to a message, everything but the last exchange; pure."""
+"""Parts of a chat: a copy up to a message, everything but the last exchange; pure."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
-from .models import ConversationMessage
+from .models import Conversation, ConversationMessage, ConversationMetadata
+from .names import name_of_fork
+
+
+def forked(
+    origin: Conversation, fork: ConversationMetadata, up_to_message_id: int | None
+) -> Conversation | None:
+    """Give the chat `fork` as a copy of another, named after it; None without that message.
+
+    Of `fork` itself it keeps the id, the times, the flags and what is unknown.
+    """
+    messages = up_to(origin.messages, up_to_message_id)
+    if messages is None:
+        return None
+    metadata = replace(
+        copy.deepcopy(fork),
+        username=origin.metadata.username,
+        name=name_of_fork(origin.metadata.name),
+        name_source=origin.metadata.name_source,
+        mode=origin.metadata.mode,
+        instructions=origin.metadata.instructions,
+        forked_from=origin.metadata.conversation_id,
+    )
+    return replace(origin, metadata=metadata, messages=messages)
 
 
 def up_to(

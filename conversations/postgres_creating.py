@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import StorageError
-from .exchanges import up_to
+from .exchanges import forked
 from .models import Conversation, ConversationMetadata
 from .postgres_messages import MessageRows
 from .postgres_rows import (
@@ -18,6 +17,7 @@ from .postgres_rows import (
     revision,
     to_column,
     to_messages,
+    to_metadata,
     to_row,
 )
 from .postgres_user import UserRows
@@ -99,15 +99,13 @@ class Creating:
     async def _copy(
         self, conversation_id: str, fork: ConversationMetadata, up_to_message_id: int | None
     ) -> Conversation | None:
-        origin = await self._rows.find(conversation_id)
-        if origin is None:
+        row = await self._rows.find(conversation_id)
+        if row is None:
             return None
-        stored = to_messages(await self._messages.all(origin["chat"]))
-        messages = up_to(stored, up_to_message_id)
-        if messages is None:
-            return None
-        extra = from_json(origin["chat_extra"])
-        return Conversation(replace(fork, forked_from=conversation_id), messages, extra)
+        messages = to_messages(await self._messages.all(row["chat"]))
+        metadata = to_metadata(row, active_id=None)
+        origin = Conversation(metadata, messages, from_json(row["chat_extra"]))
+        return forked(origin, fork, up_to_message_id)
 
     async def _is_stored(self, conversation: Conversation, messages: list[MessageRow]) -> bool:
         """Tell whether this very chat is there already, which an earlier call may have stored.

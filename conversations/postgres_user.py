@@ -17,7 +17,7 @@ from .models import (
     SearchType,
     parse_time,
 )
-from .postgres_rows import from_json, to_column, to_json
+from .postgres_rows import from_column, from_json, to_column, to_json
 from .storage import is_valid_id
 
 if TYPE_CHECKING:
@@ -85,6 +85,12 @@ class UserRows:
             conversation_id,
             to_column(username),
         )
+
+    async def username(self) -> str:
+        stored = await self._connection.fetchval(
+            "select username from users where user_id = $1", self.user_id
+        )
+        return from_column(stored or "")
 
     async def fill_username(self, username: str) -> None:
         """Give the user a name where there is none yet."""

@@ -7,6 +7,7 @@ of one user are serial over all machines. Users do not wait for each other, nor 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -198,7 +199,8 @@ class UserVerbs:
         if was_active:
             latest = await self._active_id()
             if latest is None:
-                await self.creating.make(successor)
+                username = await self._rows.username()
+                await self.creating.make(replace(successor, username=username))
             await self._rows.activate(latest or successor.conversation_id)
         return True
 

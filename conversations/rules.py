@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from .errors import StorageError
 from .models import Conversation, ConversationMetadata, newest_first, parse_time
-from .names import DEFAULT_NAME, name_from_question, name_of_fork
+from .names import DEFAULT_NAME, name_from_question
 from .storage import ConversationStorage
 from .transfer import write_archive
 
@@ -62,44 +62,35 @@ class Rules:
     async def fork(
         self, user_id: int, conversation_id: str, up_to_message_id: int | None, key: str | None
     ) -> str | None:
-        chats = (await self._storage.read_index(user_id)).conversations
         fork = self.new_chat(user_id, "", "")
         if key is not None:
             fork.conversation_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{user_id}/{key}"))
-        before = by_id(chats, fork.conversation_id)
-        if before is not None and before.forked_from is not None:
-            conversation_id = before.forked_from
-        else:
-            origin = by_id(chats, conversation_id)
-            if origin is None:
-                return None
-            fork.username, fork.mode = origin.username, origin.mode
-            fork.instructions = origin.instructions
-            fork.name, fork.name_source = name_of_fork(origin.name), origin.name_source
+            chats = (await self._storage.read_index(user_id)).conversations
+            before = by_id(chats, fork.conversation_id)
+            if before is not None and before.forked_from is not None:
+                conversation_id = before.forked_from
         made = await self._storage.fork(
             user_id, conversation_id, fork, up_to_message_id=up_to_message_id
         )
         return fork.conversation_id if made else None
 
     async def delete(self, user_id: int, conversation_id: str) -> bool:
-        username = (await self._storage.read_index(user_id)).username
         return await self._storage.delete(
             user_id,
             conversation_id,
             deleted_at=self.now().isoformat(),
-            successor=self.new_chat(user_id, username, ""),
+            successor=self.new_chat(user_id, "", ""),
         )
 
     async def delete_many(self, user_id: int, chats: list[str], deleted_at: datetime) -> int:
-        index = await self._storage.read_index(user_id)
-        active = index.last_active_conversation_id
+        active = (await self._storage.read_index(user_id)).last_active_conversation_id
         count = 0
         for chat in sorted(chats, key=lambda chat: chat == active):
             count += await self._storage.delete(
                 user_id,
                 chat,
                 deleted_at=deleted_at.isoformat(),
-                successor=self.new_chat(user_id, index.username, ""),
+                successor=self.new_chat(user_id, "", ""),
             )
         return count
 

@@ -102,10 +102,11 @@ class ConversationStorage(Protocol):
         *,
         up_to_message_id: int | None = None,
     ) -> bool:
-        """Store a copy of a chat's messages as the chat `fork`, and make that one active.
+        """Store a copy of a chat as the chat `fork`, and make that one active.
 
         The copy ends with the last message of that id, or in whose pieces it is. Count and tokens
-        follow the messages, `forked_from` is set; unknown keys of messages and chat are copied.
+        follow the messages, `forked_from` is set; mode, instructions, user name and unknown keys
+        are those of the chat, and the name is made of its name, all as `exchanges.forked` says.
         False when there is no such chat or message. A `fork` that is stored already, as one of
         the same chat, keeps its messages; an id that another chat has is a `StorageError`.
         """
@@ -208,7 +209,8 @@ class ConversationStorage(Protocol):
         """Move a chat into the trash.
 
         If it was the active one, the most recently updated other chat becomes active; if there is
-        none, `successor` is stored as a new empty chat and becomes active.
+        none, `successor` is stored as a new empty chat, with the index's user name, and becomes
+        active.
         """
 
     async def restore(self, user_id: int, conversation_id: str, *, activate: bool) -> bool:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -192,7 +193,8 @@ class UserFolder:
         self._note_deletion(chat, source, deleted_at)
         if state.entries.keys() == {conversation_id}:
             # Not in the index yet: without the rename it goes again.
-            state.add_active(ChatFile(copy.deepcopy(successor)))
+            named = replace(copy.deepcopy(successor), username=state.index.username)
+            state.add_active(ChatFile(named))
         move_file(source, target)
         state.forget(conversation_id)
         state.try_to_write_index()  # deleted it is; a full disk must not keep anybody from it

@@ -259,11 +259,13 @@ class TestTrash:
     async def test_deleting_the_last_chat_leaves_an_empty_one(
         self, storage: ConversationStorage
     ) -> None:
-        await storage.create(new_chat("a"))
+        await storage.create(new_chat("a", username="anna"))
         assert await delete(storage, "a") is True
         assert await active(storage) == "after-a"
         assert await ids(storage) == {"after-a"}
         assert await read(storage, "after-a") == []
+        [left] = await index(storage)
+        assert left.username == "anna", "whoever made the successor need not know the name"
 
     async def test_a_deleted_chat_is_not_found(self, storage: ConversationStorage) -> None:
         await storage.create(new_chat("a"))
@@ -728,7 +730,7 @@ class TestFork:
     async def fork(
         self, storage: ConversationStorage, conversation_id: str, up_to: int | None = None
     ) -> bool:
-        copy = new_chat("copy", minute=30, name="Copy", username="anna")
+        copy = new_chat("copy", minute=30)
         return await storage.fork(USER, conversation_id, copy, up_to_message_id=up_to)
 
     async def fill(self, storage: ConversationStorage) -> None:
@@ -743,6 +745,9 @@ class TestFork:
 
     async def test_the_whole_chat(self, storage: ConversationStorage) -> None:
         await self.fill(storage)
+        await storage.rename(USER, "a", "Great plans", source="user")
+        await storage.set_mode(USER, "a", "deep")
+        await storage.set_instructions(USER, "a", "Rhyme.")
         origin = await storage.load(USER, "a")
         assert await self.fork(storage, "a") is True
         assert await active(storage) == "copy"
@@ -750,9 +755,16 @@ class TestFork:
         assert origin is not None
         assert made is not None
         assert made.messages == origin.messages
-        assert (made.metadata.name, made.metadata.username) == ("Copy", "anna")
         assert (made.metadata.message_count, made.metadata.total_tokens) == (3, 17)
-        assert made.metadata.forked_from == "a"
+        assert made.metadata == replace(
+            origin.metadata,
+            conversation_id="copy",
+            name="🔀 Great plans",
+            created_at=new_chat("copy", minute=30).created_at,
+            updated_at=new_chat("copy", minute=30).updated_at,
+            is_active=True,
+            forked_from="a",
+        )
         [listed] = [chat for chat in await index(storage) if chat.conversation_id == "copy"]
         assert listed == made.metadata
         assert await storage.load(USER, "a") == origin

@@ -70,7 +70,7 @@ class Creating:
         await self._rows.fill_username(conversation.metadata.username)
         if active is None:
             await self._rows.activate(conversation.metadata.conversation_id)
-        return Saved(revision(chat), len(messages), tokens)
+        return Saved(revision(row.hash for row in messages), len(messages), tokens)
 
     async def add(self, conversations: Sequence[Conversation]) -> None:
         for conversation in conversations:
@@ -116,7 +116,7 @@ class Creating:
         stored = await self._rows.find(conversation_id, include_deleted=True)
         if stored is None:
             return False
-        there = [row["hash"] for row in await self._messages.all(stored["chat"])]
+        there = await self._messages.hashes(stored["chat"])
         if there != [row.hash for row in messages]:
             raise StorageError(f"{conversation_id} exists")
         return True
@@ -139,10 +139,10 @@ class Creating:
             return conversation.revision is None and is_valid_id(conversation_id)
         if stored["deleted_at"] is not None:
             return False
-        if conversation.revision == revision(stored):
+        there = await self._messages.hashes(stored["chat"])
+        if conversation.revision == revision(there):
             return True
-        there = Counter(row["hash"] for row in await self._messages.all(stored["chat"]))
-        return there <= Counter(row.hash for row in messages)
+        return Counter(there) <= Counter(row.hash for row in messages)
 
 
 def _is_as_created(chat: asyncpg.Record, metadata: ConversationMetadata) -> bool:

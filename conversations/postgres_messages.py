@@ -29,6 +29,13 @@ class MessageRows:
             chat,
         )
 
+    async def hashes(self, chat: int) -> list[bytes]:
+        """Give the hash of each message, the oldest first."""
+        rows = await self._connection.fetch(
+            "select hash from messages where chat = $1 order by position", chat
+        )
+        return [row["hash"] for row in rows]
+
     async def last(self, user_id: int, conversation_id: str, limit: int) -> list[asyncpg.Record]:
         """Give the last messages of a living chat, the latest first."""
         if not is_valid_id(conversation_id):

@@ -124,6 +124,6 @@ def is_untouched(chat: asyncpg.Record) -> bool:
     return not touched and chat["name_source"] == "default"
 
 
-def revision(chat: asyncpg.Record) -> str:
-    """Name the messages that a chat has: another name with each change of them."""
-    return f"{chat['chat']}.{chat['revision']}"
+def revision(hashes: Iterable[bytes]) -> str:
+    """Name the messages of a chat by their hashes, the oldest first: the same ones, the same."""
+    return hashlib.sha256(b"".join(hashes)).hexdigest()

@@ -73,11 +73,12 @@ class UserVerbs:
         chat = await self._rows.find(conversation_id, include_deleted=include_deleted)
         if chat is None:
             return None
+        rows = await self._messages.all(chat["chat"])
         return Conversation(
             to_metadata(chat, await self._active_id()),
-            to_messages(await self._messages.all(chat["chat"])),
+            to_messages(rows),
             from_json(chat["chat_extra"]),
-            revision(chat),
+            revision(row["hash"] for row in rows),
         )
 
     async def read_last(self, conversation_id: str, limit: int) -> list[ConversationMessage]:

@@ -412,6 +412,22 @@ class TestSave:
         assert await storage.save(conversation) is True
         assert await read(storage, "a") == ["two"]
 
+    async def test_what_was_seen_may_be_removed_after_another_save_of_the_same(
+        self, storage: ConversationStorage
+    ) -> None:
+        """It is what the messages are that counts, not how often they were stored."""
+        conversation = await self.loaded(storage, "one", "two")
+        other = await storage.load(USER, "a")
+        assert other is not None
+        assert await storage.save(other) is True
+        other.messages[1].text = "TWO"
+        assert await storage.save(other) is True
+        other.messages[1].text = "two"
+        assert await storage.save(other) is True
+        del conversation.messages[0]
+        assert await storage.save(conversation) is True
+        assert await read(storage, "a") == ["two"]
+
     async def test_an_object_that_holds_all_there_is_may_be_saved(
         self, storage: ConversationStorage
     ) -> None:

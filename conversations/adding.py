@@ -138,10 +138,10 @@ class Adding:
         return True
 
     def remove_last_exchange(self, conversation_id: str) -> list[ConversationMessage]:
-        chat = self._chats.chat(conversation_id)
-        if chat is None:
+        whole = self._chats.whole(conversation_id)
+        if whole is None:
             return []
-        conversation = chat.to_conversation()
+        chat, conversation = whole
         kept, removed = without_last_exchange(conversation.messages)
         if removed:
             rest = ChatFile.from_conversation(replace(conversation, messages=kept))

@@ -108,8 +108,19 @@ class ChatFile:
         chat._count(conversation.messages)
         return chat
 
+    def is_in_lines(self, data: bytes) -> bool:
+        """Tell whether `trusted` would read the same from `data`, from which this was parsed."""
+        parts = json_lines.split(data, _LIST_KEY)
+        return parts is None or parts[1] == self.body
+
     def to_conversation(self) -> Conversation:
-        messages, _ = read_messages(json_lines.split_items(self.body))
+        """Decode all messages.
+
+        :raises ValueError: some cannot be; the file is not what `trusted` took it for.
+        """
+        messages, unreadable = read_messages(json_lines.split_items(self.body))
+        if unreadable:
+            raise ValueError("some lines are no messages")
         return Conversation(self.metadata, messages, copy.deepcopy(self.extra), self.revision())
 
     def encode(self) -> bytes:
@@ -121,12 +132,17 @@ class ChatFile:
         hashes = 0 if self._hashes is None else _HASH_BYTES * len(self._hashes)
         return len(self.body) + hashes + (self._recent.cached_bytes if self._recent else 0)
 
-    def last(self, limit: int) -> list[ConversationMessage]:
-        """Give the last messages, oldest first, at a cost that follows `limit`."""
+    def last(self, limit: int) -> list[ConversationMessage] | None:
+        """Give the last messages, oldest first, at a cost that follows `limit`.
+
+        None where some cannot be read, as in `to_conversation`.
+        """
         found = self._recent.last(limit) if self._recent else None
         if found is None:
             lines = json_lines.last_items(self.body, limit)
-            read, _ = read_messages(lines)
+            read, unreadable = read_messages(lines)
+            if unreadable:
+                return None
             self._recent = Recent(read, is_all=len(lines) < limit)
             found = [message.copy() for message in read]
         return found

@@ -56,10 +56,10 @@ class Creating:
         state = self._state
         made = self._chats.chat(fork.conversation_id)
         if made is None or made.metadata.forked_from != conversation_id:
-            origin = self._chats.chat(conversation_id)
-            if origin is None:
+            whole = self._chats.whole(conversation_id)
+            if whole is None:
                 return False
-            copied = forked(origin.to_conversation(), fork, up_to_message_id)
+            copied = forked(whole[1], fork, up_to_message_id)
             if copied is None:
                 return False
             if self._is_taken(fork.conversation_id):

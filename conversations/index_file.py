@@ -27,6 +27,7 @@ class Entry:
     identity: FileIdentity | None
     was_deleted: bool = False  # its file says that it has been in the trash
     is_unread: bool = False  # its file could not be read, and may say something else by now
+    is_in_lines: bool = True  # or else its file looks as if it were of our form, and is not
 
     @property
     def is_untouched(self) -> bool:
@@ -107,6 +108,6 @@ def _is_entry(item: object) -> bool:
 
 def _encode(entry: Entry, active_id: str | None) -> bytes:
     item = hand_out(entry.metadata, active_id).to_dict()
-    if entry.identity is not None:
+    if entry.identity is not None and entry.is_in_lines:
         item["file"] = list(entry.identity)
     return json_lines.encode_item(item)

@@ -16,7 +16,7 @@ from .durable import looking_into
 from .folder_state import FolderState
 from .index_file import Entry, ReadIndex, read_index
 from .interrupted import finish_interrupted
-from .models import ConversationMessage, ConversationMetadata
+from .models import Conversation, ConversationMessage, ConversationMetadata
 from .recent import Recent
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class LivingChats:
         if entry is None:
             return None
         chat = state.in_memory(conversation_id)
-        if chat is None and entry.identity is not None:
+        if chat is None and entry.identity is not None and entry.is_in_lines:
             data = state.file(conversation_id).read_bytes()
             chat = ChatFile.trusted(data, entry.metadata)
         if chat is None:
@@ -69,6 +69,19 @@ class LivingChats:
         if chat is not None:
             state.held.hold(conversation_id, chat)
         return chat
+
+    def whole(self, conversation_id: str) -> tuple[ChatFile, Conversation] | None:
+        """Give a living chat, and all of it decoded."""
+        chat = self.chat(conversation_id)
+        if chat is None:
+            return None
+        try:
+            return chat, chat.to_conversation()
+        except ValueError as error:
+            logger.error("%s is not as it was: %s", self._state.file(conversation_id), error)  # noqa: TRY400
+        self._distrust(conversation_id)
+        chat = self.chat(conversation_id)
+        return None if chat is None else (chat, chat.to_conversation())
 
     def last(self, conversation_id: str, limit: int) -> list[ConversationMessage]:
         """Give the last messages of a living chat, from the end of its file where that will do."""
@@ -86,6 +99,9 @@ class LivingChats:
         if found is None:
             chat = self.chat(conversation_id)
             found = chat.last(limit) if chat else []
+        if found is None:
+            whole = self.whole(conversation_id)
+            found = whole[1].messages[-limit:] if whole else []
         return found
 
     def refresh(self) -> None:
@@ -103,6 +119,13 @@ class LivingChats:
         """
         self._examine(conversation_id, known)
         self._state.tidy()
+
+    def _distrust(self, conversation_id: str) -> None:
+        """Have a chat's file be parsed the next time, whatever is known of it."""
+        state = self._state
+        state.flush()
+        state.held.forget(conversation_id)
+        state.entries[conversation_id].is_in_lines = False
 
     def _edited(self) -> list[tuple[str, Entry]]:
         """Give the chats whose files need a look; there may be thousands that need none."""
@@ -200,7 +223,8 @@ class LivingChats:
             return None
         chat.metadata.deleted_at = None
         identity = None if chat.damaged else FileIdentity.of(status)
-        state.entries[conversation_id] = Entry(chat.metadata, identity)
+        is_in_lines = chat.is_in_lines(data)
+        state.entries[conversation_id] = Entry(chat.metadata, identity, is_in_lines=is_in_lines)
         if chat.damaged:
             state.repair_later(lambda: state.commit(chat))
         return chat

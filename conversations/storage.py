@@ -62,7 +62,7 @@ class ConversationStorage(Protocol):
     ) -> Conversation | None:
         """Give a whole chat, messages oldest first; None when there is none.
 
-        With `include_deleted` one in the trash as well, which has its `deleted_at` then.
+        With `include_deleted` one in the trash as well, as `read_trash` gives it.
         """
 
     async def read_last(

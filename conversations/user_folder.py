@@ -122,17 +122,16 @@ class UserFolder:
         )
 
     def load(self, conversation_id: str, *, include_deleted: bool) -> Conversation | None:
-        chat = self._chats.chat(conversation_id)
-        in_trash = chat is None and include_deleted
-        if in_trash:
-            chat = self._trash.chat(conversation_id)
-        if chat is None:
+        whole = self._chats.whole(conversation_id)
+        if whole is not None:
+            chat, conversation = whole
+            conversation.metadata = self._state.hand_out(chat.metadata)
+            return conversation
+        deleted = self._trash.chat(conversation_id) if include_deleted else None
+        if deleted is None:
             return None
-        conversation = chat.to_conversation()
-        conversation.metadata = self._state.hand_out(chat.metadata)
-        if in_trash:
-            conversation.metadata.deleted_at = self._trash.deleted_at(chat)
-        return conversation
+        deleted.metadata.deleted_at = self._trash.deleted_at(deleted)
+        return deleted.to_conversation()
 
     def read_last(self, conversation_id: str, limit: int) -> list[ConversationMessage]:
         return self._chats.last(conversation_id, limit)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -649,6 +649,82 @@ async def test_a_chat_edited_while_we_run_is_noticed(tmp_path: Path) -> None:
         conversation = await manager.load_conversation(USER, "a")
         assert conversation is not None
         assert texts(conversation.messages) == ["edited by hand", "answer of a", "ours", "more"]
+
+
+LAYOUTS: dict[str, Callable[[str], str]] = {
+    "a message over two lines": lambda text: text.replace('"2", ', '"2",\n  ', 1),
+    "two messages on a line": lambda text: text.replace("},\n{", "}, {", 1),
+    "a space before the comma": lambda text: text.replace("},\n{", "} ,\n{", 1),
+    "an object over two lines": lambda text: text.replace('"extra": {', '"extra": {\n', 1),
+}
+
+
+@pytest.mark.parametrize("edit", LAYOUTS.values(), ids=LAYOUTS)
+async def test_what_an_editor_has_broken_into_other_lines_is_all_there(
+    tmp_path: Path, edit: Callable[[str], str]
+) -> None:
+    """Its first line and its end are ours, so that it looks as if we had written it."""
+    everything = ["1", "2", "3"]
+    async with managed(tmp_path) as manager:
+        chat = await manager.start_conversation(USER, "anna")
+        for number in (1, 2, 3):
+            message = question(str(number), number)
+            message.extra["extra"] = {"a": number}
+            await manager.add_message(USER, chat, message)
+        others = [await manager.create_conversation(USER, "anna", name) for name in "abcde"]
+    path = tmp_path / f"user_{USER}" / f"{chat}.json"
+    before = path.read_text()
+    path.write_text(edit(before))
+    assert path.read_text() != before
+    for _ in range(2):
+        async with managed(tmp_path) as manager:
+            for _ in range(2):
+                assert texts(await manager.get_messages(USER, chat)) == everything
+                conversation = await manager.load_conversation(USER, chat)
+                assert conversation is not None
+                assert texts(conversation.messages) == everything
+                for other in others:  # of which fewer are kept in memory
+                    await manager.load_conversation(USER, other)
+            await manager.set_active_conversation(USER, others[0])  # writes the index
+    async with managed(tmp_path) as manager:
+        copied = await manager.fork_conversation(USER, chat)
+        assert copied is not None
+        assert texts(await manager.get_messages(USER, copied)) == everything
+        assert texts(await manager.remove_last_exchange(USER, chat)) == ["3"]
+        assert texts(await manager.get_messages(USER, chat)) == ["1", "2"]
+    assert put_aside(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda manager, chat: manager.load_conversation(USER, chat),
+        lambda manager, chat: manager.fork_conversation(USER, chat),
+        lambda manager, chat: manager.remove_last_exchange(USER, chat),
+        lambda manager, chat: manager.get_messages(USER, chat),
+    ],
+    ids=["load", "fork", "remove", "read"],
+)
+async def test_damage_that_a_file_does_not_show_is_found_with_the_message(
+    tmp_path: Path, use: Callable[[ConversationManager, str], Awaitable[object]]
+) -> None:
+    """A bad block of the disk changes neither the size of a file nor its time."""
+    async with managed(tmp_path) as manager:
+        chat = await manager.start_conversation(USER, "anna")
+        for number in (1, 2, 3):
+            await manager.add_message(USER, chat, question(str(number), number))
+    path = tmp_path / f"user_{USER}" / f"{chat}.json"
+    status, sound = path.stat(), path.read_bytes()
+    spoilt = sound.replace(b'"text": "2"', b'"text"\0 "2"')
+    path.write_bytes(spoilt)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    async with managed(tmp_path) as manager:
+        await use(manager, chat)
+        assert put_aside(tmp_path) == [spoilt]
+        conversation = await manager.load_conversation(USER, chat)
+        assert conversation is not None
+        assert {"1"} <= set(texts(conversation.messages)) <= {"1", "3"}
+        assert await manager.take_damage_report(USER) == 1
 
 
 async def test_files_that_come_and_go_while_we_run_are_noticed(tmp_path: Path) -> None:

@@ -98,6 +98,8 @@ async def test_a_round_trip_gives_the_same(
         strange = await storage.load(USER, "strange")
         assert strange is not None
         assert (strange.extra, strange.metadata.extra["x"]) == ({"beside": True}, 1)
+        [gone] = await storage.read_trash(USER)
+        assert gone.is_active, "as it was when it was deleted"
 
 
 async def test_what_was_cut_off_goes_on(source: FolderEnd, tmp_path: Path) -> None:

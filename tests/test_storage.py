@@ -892,6 +892,8 @@ async def test_a_deleted_chat_is_loaded_where_that_is_asked_for(
     assert conversation is not None
     assert texts(conversation.messages) == ["one"]
     assert conversation.metadata.deleted_at == LATER
+    assert conversation.metadata.is_active, "when it was deleted"
+    assert [conversation.metadata] == await storage.read_trash(USER)
     living = await storage.load(USER, "after-a", include_deleted=True)
     assert living is not None
     assert living.metadata.deleted_at is None

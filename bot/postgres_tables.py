@@ -72,11 +72,11 @@ async def prepare(database: Database) -> None:
 
     :raises StorageError: they are those of a newer program, or cannot be made.
     """
-    deadline = database.deadline()
     read = _MIGRATIONS.read_version
-    if await database.transact(read, deadline=deadline, read_only=True) < VERSION:
+    if await database.transact(read, deadline=database.deadline(), read_only=True) < VERSION:
         await database.transact(
-            lambda connection: _migrate(connection, database.schema), deadline=deadline
+            lambda connection: _migrate(connection, database.schema),
+            deadline=database.deadline(postgres_migrations.TIMEOUT),
         )
 
 

@@ -11,6 +11,8 @@ from .errors import StorageError
 if TYPE_CHECKING:
     from .postgres_pool import Connection
 
+TIMEOUT = 600.0  # seconds for all that is missing
+
 
 @dataclass(frozen=True, slots=True)
 class Migrations:

@@ -12,15 +12,13 @@ import logging
 from typing import TYPE_CHECKING
 
 from .errors import StorageError
-from .postgres_migrations import Migrations, lock_key
+from .postgres_migrations import TIMEOUT, Migrations, lock_key
 from .postgres_pool import Database
 
 if TYPE_CHECKING:
     from .postgres_pool import Connection
 
 logger = logging.getLogger(__name__)
-
-_MIGRATION_TIMEOUT = 600.0  # seconds
 
 _TABLES = """
 create table users (
@@ -105,7 +103,7 @@ async def prepare(database: Database) -> None:
     if version < _MIGRATIONS.version:
         await database.transact(
             lambda connection: _migrate(connection, database.schema),
-            deadline=database.deadline(_MIGRATION_TIMEOUT),
+            deadline=database.deadline(TIMEOUT),
         )
 
 

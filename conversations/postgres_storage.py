@@ -77,7 +77,7 @@ class PostgresStorage:
         )
         # One connection for one user at a time: the others wait here, in the order they came.
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[None] | None = None
         self._is_open = False
         self._closed = False
         self._running: set[asyncio.Future[None]] = set()
@@ -96,20 +96,33 @@ class PostgresStorage:
         :raises StorageError: the database cannot be reached or is not fit, the tables cannot be
             made, or they are those of a newer program.
         """
-        async with self._opening:
-            if self._closed:
-                raise StorageClosedError("the storage is closed")
-            if not self._is_open:
-                await prepare(self._database)
-                self._is_open = True
+        if self._closed:
+            raise StorageClosedError("the storage is closed")
+        if self._is_open:
+            return
+        if self._opening is None:
+            # On its own: a migration may take longer than whoever came first has time.
+            self._opening = asyncio.create_task(self._open())
+        opening = self._opening
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            if self._closed and opening.cancelled():
+                raise StorageClosedError("the storage is closed") from None
+            raise
 
     async def close(self) -> None:
-        """Wait for what is under way, and for its connections to be closed."""
+        """Wait for what is under way, and for its connections to be closed.
+
+        A migration that is under way is given up, and nothing is left of it.
+        """
         self._closed = True
         while self._running:
             await asyncio.wait(self._running)
-        async with self._opening:
-            await self._database.close()
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+        await self._database.close()
 
     async def read_index(self, user_id: int) -> UserIndex:
         return await self._read(user_id, UserVerbs.read_index)
@@ -320,6 +333,13 @@ class PostgresStorage:
             ),
             read_only=True,
         )
+
+    async def _open(self) -> None:
+        try:
+            await prepare(self._database)
+            self._is_open = True
+        finally:
+            self._opening = None
 
     async def _write(
         self,

@@ -486,6 +486,52 @@ async def test_each_migration_runs_once(workers: Workers, monkeypatch: pytest.Mo
     assert await texts_in(new[0], "a") == ["by the old one"]
 
 
+async def test_a_migration_may_take_longer_than_a_call(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody opens it but the calls, each of which gives up long before it is done."""
+    await workers.start().open()
+    steps = (*postgres_schema._MIGRATIONS.steps, "select pg_sleep(2)")
+    monkeypatch.setattr(
+        postgres_schema, "_MIGRATIONS", replace(postgres_schema._MIGRATIONS, steps=steps)
+    )
+    storage = workers.start(timeout=0.5)
+    failures = 0
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await storage.read_index(USER)
+                break
+            except StorageError:
+                failures += 1
+    assert failures > 0
+
+
+async def test_closed_during_a_migration(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await workers.start().open()
+    steps = (
+        *postgres_schema._MIGRATIONS.steps,
+        "create table more (x int)",
+        "select pg_sleep(60)",
+    )
+    monkeypatch.setattr(
+        postgres_schema, "_MIGRATIONS", replace(postgres_schema._MIGRATIONS, steps=steps)
+    )
+    storage = workers.start()
+    operator = await workers.connect()
+    opening = asyncio.create_task(storage.open())
+    while not await operator.fetchval(
+        "select 1 from pg_stat_activity where query ~ 'pg_sleep.60'"
+    ):
+        assert not opening.done()
+    await storage.close()
+    with pytest.raises(StorageClosedError):
+        await opening
+    assert await operator.fetchval("select to_regclass('more')") is None
+
+
 async def test_what_is_up_to_date_needs_no_rights_to_create(own_server: PostgresServer) -> None:
     async with new_schema(own_server.url) as schema, AsyncExitStack() as stack:
         workers = Workers(own_server.url, schema, stack)

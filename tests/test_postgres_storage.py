@@ -511,20 +511,16 @@ async def test_closed_during_a_migration(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await workers.start().open()
-    steps = (
-        *postgres_schema._MIGRATIONS.steps,
-        "create table more (x int)",
-        "select pg_sleep(60)",
+    steps = ("create table more (x int)", "select pg_sleep(60)")
+    newer = replace(
+        postgres_schema._MIGRATIONS, steps=(*postgres_schema._MIGRATIONS.steps, *steps)
     )
-    monkeypatch.setattr(
-        postgres_schema, "_MIGRATIONS", replace(postgres_schema._MIGRATIONS, steps=steps)
-    )
+    monkeypatch.setattr(postgres_schema, "_MIGRATIONS", newer)
     storage = workers.start()
     operator = await workers.connect()
     opening = asyncio.create_task(storage.open())
-    while not await operator.fetchval(
-        "select 1 from pg_stat_activity where query ~ 'pg_sleep.60'"
-    ):
+    asleep = "select 1 from pg_stat_activity where query = 'select pg_sleep(60)'"
+    while not await operator.fetchval(asleep):
         assert not opening.done()
     await storage.close()
     with pytest.raises(StorageClosedError):

@@ -165,6 +165,15 @@ class Settings(BaseSettings):
             raise ValueError("a password in an address")
         return url
 
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_safe(cls, url: HttpUrl | None, info: ValidationInfo) -> HttpUrl | None:
+        """Telegram itself posts to https alone; a Bot API server of one's own takes http too."""
+        is_ours = info.data.get("telegram_api_url") is not None
+        if url is not None and url.scheme != "https" and not is_ours:
+            raise ValueError("not https")
+        return url
+
     @field_validator("allowed_user_ids", mode="before")
     @classmethod
     def _split(cls, ids: object) -> object:

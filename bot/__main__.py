@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import (
     TelegramAPIError,
+    TelegramBadRequest,
     TelegramNetworkError,
     TelegramUnauthorizedError,
 )
@@ -164,11 +165,14 @@ async def _serve(
     bot: Bot,
     stopping: asyncio.Event,
 ) -> None:
-    await bot.set_webhook(
-        str(settings.webhook_url),
-        secret_token=reveal(settings.webhook_secret),
-        allowed_updates=dispatcher.resolve_used_update_types(),
-    )
+    try:
+        await bot.set_webhook(
+            str(settings.webhook_url),
+            secret_token=reveal(settings.webhook_secret),
+            allowed_updates=dispatcher.resolve_used_update_types(),
+        )
+    except TelegramBadRequest as error:
+        raise StartError(f"WEBHOOK_URL: {error.message}") from error
     try:
         await webhook.serve(settings.webhook_host, settings.webhook_port, stopping)
     except OSError as error:

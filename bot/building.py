@@ -59,7 +59,7 @@ async def make_bot(settings: Settings, opened: AsyncExitStack) -> Bot:
     if settings.bot_token is not None:
         url = settings.telegram_api_url
         api = TelegramAPIServer.from_base(str(url)) if url else PRODUCTION
-        return Bot(settings.bot_token.get_secret_value(), session=ResilientSession(api=api))
+        return _open(settings.bot_token.get_secret_value(), api, opened)
     chats = settings.conversations_dir
     state = chats.with_name(f"{chats.name}-playground") / "state.json"  # what Telegram would keep
     playground = Playground(port=settings.playground_port, state_path=state)
@@ -71,7 +71,13 @@ async def make_bot(settings: Settings, opened: AsyncExitStack) -> Bot:
     opened.push_async_callback(playground.close)
     sys.stdout.write(f"No BOT_TOKEN: the bot is in a local playground, open {playground.url}\n")
     sys.stdout.flush()
-    return Bot(playground.token, session=ResilientSession(api=playground.api))
+    return _open(playground.token, playground.api, opened)
+
+
+def _open(token: str, api: TelegramAPIServer, opened: AsyncExitStack) -> Bot:
+    bot = Bot(token, session=ResilientSession(api=api))
+    opened.push_async_callback(bot.session.close)
+    return bot
 
 
 def port_refusal(port: int, error: OSError) -> str:

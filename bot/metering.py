@@ -2,7 +2,8 @@
 
 Kept in a small file of the bot's own, so that a restart gives nobody a new allowance. One line a
 record, appended without waiting for the disk: a kill loses none of them, a power cut may lose the
-last. What is over its time goes when the file is written anew::
+last. What is over its time goes when the file is written anew: by the first record after an hour,
+when it has grown, and at the end::
 
     {"asked": [1001, 1763812345.5, "1001:17"]}      who, when (seconds since 1970), which question
     {"spent": [1001, "2026-11-22", 512]}            who, on which day, how many tokens in all
@@ -27,6 +28,7 @@ from conversations import durable
 logger = logging.getLogger(__name__)
 
 MINUTE = 60.0  # seconds
+_HOUR = 3600.0  # seconds
 _COMPACT_BYTES = 256 * 1024
 _UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 
@@ -77,6 +79,7 @@ class Meter:
         self._is_behind = False  # whether something could not be written down
         self._size = 0
         self._compact_at = 0
+        self._written_at = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="meter")
 
     async def open(self) -> None:
@@ -104,17 +107,6 @@ class Meter:
         asked = {key: now - when for key, when in self._asked.get(user_id, {}).items()}
         recent = {key: age for key, age in asked.items() if 0 <= age < MINUTE}
         return Usage(recent, self.spent(user_id), 86_400 - now % 86_400)
-
-    def asked(self, user_id: int) -> list[float]:
-        """Tell when a person asked within the last minute, oldest first."""
-        now = self._clock()
-        times = self._asked.get(user_id, {}).values()
-        return sorted(time for time in times if 0 <= now - time < MINUTE)
-
-    def has(self, user_id: int, key: str) -> bool:
-        """Tell whether a question was counted within the last minute."""
-        when = self._asked.get(user_id, {}).get(key)
-        return when is not None and 0 <= self._clock() - when < MINUTE
 
     def spent(self, user_id: int) -> int:
         """Tell how many tokens a person has used today."""
@@ -170,7 +162,9 @@ class Meter:
                 logger.warning("what was used cannot be written down: %s", error)
 
     def _append(self, path: Path, line: bytes) -> None:
-        if self._descriptor is None or self._size + len(line) > self._compact_at:
+        is_old = abs(self._clock() - self._written_at) >= _HOUR
+        is_long = self._size + len(line) > self._compact_at
+        if self._descriptor is None or is_old or is_long:
             self._write_anew(path)  # with what the line says: it is counted already
             return
         try:
@@ -186,6 +180,7 @@ class Meter:
         durable.replace_file(path, data)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
         self._size, self._compact_at = len(data), len(data) + _COMPACT_BYTES
+        self._written_at = self._clock()
 
     def _records(self) -> Iterator[Record]:
         for user_id, asked in list(self._asked.items()):

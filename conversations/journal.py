@@ -171,8 +171,9 @@ class Journal:
 
         :raises OSError: one is still there, or may come back.
         """
+        end = self._next  # before what waits is looked at: later ones are not among it
         first = [entries[0].number for entries in list(self._waiting.values()) if entries]
-        oldest = min((number for number in first if number), default=self._next)
+        oldest = min((number for number in first if number), default=end)
         self._files.tidy(oldest)
         for user_id, number in list(self._recorded.items()):
             if number < oldest and not self._files.may_hold(number):

@@ -91,6 +91,15 @@ def test_a_webhook_needs_a_secret_that_nobody_guesses(monkeypatch: pytest.Monkey
     assert "sss" not in repr(load_settings())
 
 
+def test_only_a_server_of_ones_own_posts_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBHOOK_URL", "http://bot.example.org/telegram")
+    monkeypatch.setenv("WEBHOOK_SECRET", "s" * 32)
+    with pytest.raises(SettingsError, match="WEBHOOK_URL takes the https address"):
+        load_settings()
+    monkeypatch.setenv("TELEGRAM_API_URL", "http://127.0.0.1:8081")
+    assert str(load_settings().webhook_url) == "http://bot.example.org/telegram"
+
+
 @pytest.mark.parametrize(
     ("given", "read"),
     [("", set()), ("12", {12}), ("12,-100", {12, -100}), (" 12 , 13 14,", {12, 13, 14})],

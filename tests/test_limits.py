@@ -425,12 +425,22 @@ async def test_it_stays_small_on_the_disk_and_in_memory(
     assert (tmp_path / "usage.jsonl").read_text() == ""
 
 
+async def test_what_is_over_does_not_stay_on_the_disk_of_a_quiet_bot(
+    open_meter: Any, tmp_path: Path, clock: Clock
+) -> None:
+    meter = await open_meter()
+    await meter.ask(1, "1:17")
+    clock.now += 3600
+    await meter.ask(2, "2:5")
+    left = [json.loads(line) for line in (tmp_path / "usage.jsonl").read_text().splitlines()]
+    assert left == [{"asked": [2, clock.now, "2:5"]}]
+
+
 async def test_a_clock_that_is_set_back_locks_nobody_out(open_meter: Any, clock: Clock) -> None:
     meter = await open_meter()
     await meter.ask(1, "a")
     clock.now -= 3600
-    assert meter.asked(1) == []
-    assert not meter.has(1, "a")
+    assert (await meter.usage(1)).asked == {}
 
 
 async def test_a_disk_that_fails_is_logged_and_counted_on(
@@ -449,11 +459,12 @@ async def test_a_disk_that_fails_is_logged_and_counted_on(
         full.setattr("conversations.durable.write_all", fail)
         await meter.spend(1, 5)
         await meter.ask(1, "a")
-    assert (meter.spent(1), len(meter.asked(1))) == (10, 1)
+    assert (meter.spent(1), list((await meter.usage(1)).asked)) == (10, ["a"])
     assert "cannot be written down" in caplog.text
     await meter.spend(1, 5)
     again = await open_meter()
-    assert (again.spent(1), len(again.asked(1))) == (15, 1), "all of it, when there is room again"
+    used = await again.usage(1)
+    assert (used.spent, list(used.asked)) == (15, ["a"]), "all of it, when there is room again"
     assert oct((tmp_path / "usage.jsonl").stat().st_mode)[-3:] == "600"
 
 

@@ -228,3 +228,20 @@ async def test_the_program_behind_a_webhook_is_killed_and_loses_nothing(tmp_path
     questions = [m["text"] for m in chat["messages"] if m["type"] == "user_question"]
     assert questions == ["one", "two", "three", "four"]
     assert len(chat["messages"]) == 8
+
+
+async def test_an_address_that_telegram_does_not_take_is_one_line(tmp_path: Path) -> None:
+    async with Playground(port=0) as telegram:
+        telegram.faults.add(method="setWebhook", error=400, description="bad webhook: no host")
+        program = Program(
+            tmp_path,
+            BOT_TOKEN=telegram.token,
+            TELEGRAM_API_URL=telegram.url,
+            WEBHOOK_URL="https://bot.example.org/telegram",
+            WEBHOOK_SECRET=SECRET,
+        )
+        code, said = await program.fail()
+    assert code == 1
+    assert said.splitlines()[-1] == "WEBHOOK_URL: Bad Request: bad webhook: no host"
+    assert "Traceback" not in said
+    assert "Unclosed" not in said

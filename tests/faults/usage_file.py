@@ -1,6 +1,6 @@
 """The bot's meter as a subject: a kill gives nobody a new allowance, a power cut may.
 
-A user's state is `{"asked": [time, ...], "spent": tokens}`.
+A user's state is `{"asked": [question, ...], "spent": tokens}`.
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ class UsageFile:
         return [ask(user, "probe"), spend(user, 9)]
 
     async def observe(self, store: Meter, root: Path, user: int) -> State:
-        return {"asked": store.asked(user), "spent": store.spent(user)}
+        used = await store.usage(user)
+        return {"asked": list(used.asked), "spent": used.spent}
 
     def shown(self, state: State) -> State:
-        return {"asked": [_NOW] * len(state["asked"]), "spent": state["spent"]}
+        return state
 
     def complaints(self, root: Path, observed: Mapping[int, State]) -> list[str]:
         """A temporary file stays until the next opening where it could not be removed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 
 from aiogram import Router
@@ -39,6 +40,8 @@ from .reading import AnswerObserver
 from .texts import Languages
 from .transferring import export_all_button
 
+logger = logging.getLogger(__name__)
+
 
 def create_router(
     manager: ConversationManager,
@@ -68,6 +71,8 @@ def create_router(
     that. A router belongs to one dispatcher, and needs a manager with `raise_errors=True` to tell
     a failing storage from an empty one.
     """
+    if not manager.raises_errors:
+        logger.warning("without raise_errors=True a failing disk looks like no chats at all")
     router = Router(name="conversations")
     answering = None
     pastes = Pastes()

@@ -15,6 +15,7 @@ from .errors import (
     StorageClosedError,
     StorageError,
 )
+from .exchanges import forked
 from .json_storage import JsonStorage
 from .manager import INSTRUCTIONS_LIMIT, ConversationManager
 from .models import (
@@ -22,13 +23,15 @@ from .models import (
     ConversationMessage,
     ConversationMetadata,
     Footprint,
+    NameSource,
+    SearchType,
     UserIndex,
     parse_time,
 )
 from .names import USER_NAME_LIMIT, clean_text, name_from_question, shorten
 from .repairing import repair
 from .search import SearchHit, Words
-from .storage import ConversationStorage, is_valid_id
+from .storage import ConversationStorage, UnlessActive, is_valid_file_name, is_valid_id
 from .transfer import (
     ExportedFile,
     ExportFormat,
@@ -65,15 +68,20 @@ __all__ = [
     "JsonStorage",
     "LeftOut",
     "LeftOutReason",
+    "NameSource",
     "RefusalReason",
     "SearchHit",
+    "SearchType",
     "StorageClosedError",
     "StorageError",
+    "UnlessActive",
     "UserIndex",
     "Words",
     "clean_text",
     "durable",
+    "forked",
     "inspection",
+    "is_valid_file_name",
     "is_valid_id",
     "migrating",
     "migration_ends",

@@ -44,7 +44,7 @@ class Entry:
 
 
 class Journal:
-    """`load`, `finish` and `tidy` block. The others are of the event loop, or of any thread."""
+    """`load`, `mark`, `turn`, `tidy`, `finish` and `close` block; the others are of the loop."""
 
     def __init__(self, root: Path, *, file_bytes: int = _FILE_BYTES) -> None:
         self._files = JournalFiles(root, file_bytes)

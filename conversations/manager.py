@@ -72,13 +72,14 @@ class ConversationManager:
         self._imports = asyncio.Semaphore(_IMPORTS_AT_ONCE)
 
     @property
+    def raises_errors(self) -> bool:
+        """Whether a failing storage is told by exceptions, and not by an empty result."""
+        return self._raise_errors
+
+    @property
     def trash_kept(self) -> timedelta:
         """How long a deleted chat can be restored."""
         return self._rules.trash_kept
-
-    @trash_kept.setter
-    def trash_kept(self, kept: timedelta) -> None:
-        self._rules.trash_kept = kept
 
     async def create_conversation(self, user_id: int, username: str, first_question: str) -> str:
         """Create an empty chat named after its first question, make it active, and give its id.

@@ -198,10 +198,10 @@ async def test_delete_without_any_chat(client: Client) -> None:
 
 async def test_plurals_of_days(make_client: MakeClient, manager: ConversationManager) -> None:
     anna = make_client(1001, "ru")
-    manager.trash_kept = timedelta(days=21)
+    manager._rules.trash_kept = timedelta(days=21)
     await fill(manager, 1001, 1)
     await anna.send("/delete")
     assert "Вернуть можно в течение 21 дня." in anna.text
-    manager.trash_kept = timedelta(days=3)
+    manager._rules.trash_kept = timedelta(days=3)
     await anna.send("/delete")
     assert "Вернуть можно в течение 3 дней." in anna.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,6 +180,15 @@ async def test_two_plugins_with_two_managers_in_one_process(
     assert clients[0].text.startswith("💬 1 chat\n")
     await clients[1].send("/chats")
     assert clients[1].text.startswith("💬 2 chats\n")
+
+
+def test_a_manager_that_hides_failures_is_warned_of(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    create_router(ConversationManager(JsonStorage(folder), raise_errors=True))
+    assert not caplog.records
+    create_router(ConversationManager(JsonStorage(folder)))
+    assert "without raise_errors=True" in caplog.text
 
 
 def test_no_filter_of_ours_runs_in_a_thread(manager: ConversationManager) -> None:

@@ -34,6 +34,7 @@ from .texts import Texts
 logger = logging.getLogger(__name__)
 
 Admission = Literal["started", "waiting", "full", "full_in_all", "closed", "silenced"]
+GIVEN_UP: frozenset[Admission] = frozenset({"full", "full_in_all", "silenced"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def create_router(
     people = People(manager, Languages())
     quotas = Quotas(manager, limits or Limits(), meter or Meter())
     if lease is not None:
-        lease.watch(lost=pastes.abandon)
+        lease.watch(lost=pastes.close)
     if answerer is not None:
         answering = Answering(
             manager,

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import aiofiles
 from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import (
     Document,
     FSInputFile,
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 DOWNLOAD_LIMIT = 20 * 1024 * 1024  # bytes that a bot may fetch (Bot API, `getFile`)
 UPLOAD_LIMIT = 50 * 1024 * 1024  # bytes that a bot may send (Bot API, `sendDocument`)
+_TOO_BIG = "file is too big"  # Telegram's words
 _ARCHIVE = "chats.zip"
 _SHOWN_REASONS = 12
 
@@ -155,7 +157,12 @@ async def downloaded(bot: Bot, document: Document) -> AsyncIterator[Path]:
     _check(document.file_size or 0, DOWNLOAD_LIMIT)
     with TemporaryDirectory(prefix="import-") as folder:
         path = Path(folder, "file")
-        await bot.download(document, destination=path)
+        try:
+            await bot.download(document, destination=path)
+        except TelegramBadRequest as error:
+            if _TOO_BIG in error.message:
+                raise TooBigError from error
+            raise
         yield path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiogram import Bot, F, Router
 from aiogram.enums import ChatAction as Doing
+from aiogram.exceptions import TelegramEntityTooLarge
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Document, FSInputFile, Message
 from aiogram.utils.chat_action import ChatActionSender
@@ -202,10 +203,13 @@ async def _send_file(
     bot: Bot, event: CallbackQuery, person: Person, file: FSInputFile, caption: str
 ) -> None:
     menu = event.message if isinstance(event.message, Message) else None
-    await bot.send_document(
-        person.chat_id,
-        file,
-        caption=caption,
-        parse_mode=None,
-        message_thread_id=menu.message_thread_id if menu and menu.is_topic_message else None,
-    )
+    try:
+        await bot.send_document(
+            person.chat_id,
+            file,
+            caption=caption,
+            parse_mode=None,
+            message_thread_id=menu.message_thread_id if menu and menu.is_topic_message else None,
+        )
+    except TelegramEntityTooLarge as error:  # a server of one's own may take less, or more
+        raise TooBigError from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -115,7 +115,10 @@ class Questions:
         if receipt is not None and receipt.facts:
             return True
         active = await self._manager.get_active_conversation_id(person.user_id)
-        return active is not None and bool(await self._find(message, person, active))
+        if active is None:
+            return False
+        messages = await self._manager.get_messages(person.user_id, active, _SEARCHED_MESSAGES)
+        return _find(message, messages) is not None
 
     async def _take(
         self,
@@ -140,23 +143,17 @@ class Questions:
     async def _find_again(
         self, message: Message, person: Person, facts: Mapping[str, Any]
     ) -> tuple[ConversationMessage, str] | None:
-        """Find what was stored before a crash; a piece of a paste is over with its first one."""
+        """Find what was stored before a crash; a piece of a paste is over with its first one.
+
+        In a chat that was deleted since too: it may have an answer that was not sent.
+        """
         if facts["question"] != message.message_id:
             return None
-        stored = await self._find(message, person, facts["chat"])
-        return (stored, facts["chat"]) if stored is not None else None
-
-    async def _find(
-        self, message: Message, person: Person, conversation_id: str
-    ) -> ConversationMessage | None:
-        messages = await self._manager.get_messages(
-            person.user_id, conversation_id, _SEARCHED_MESSAGES
+        chat = await self._manager.load_conversation(
+            person.user_id, facts["chat"], include_deleted=True
         )
-        key = ("user_question", message.message_id, message.date.isoformat())
-        for stored in reversed(messages):
-            if (stored.type, stored.message_id, stored.timestamp) == key:
-                return stored
-        return None
+        stored = _find(message, chat.messages) if chat is not None else None
+        return (stored, facts["chat"]) if stored is not None else None
 
     async def _store(
         self,
@@ -249,6 +246,14 @@ def replied_to(message: Message) -> Message | None:
     ):
         return None
     return replied
+
+
+def _find(message: Message, messages: Sequence[ConversationMessage]) -> ConversationMessage | None:
+    key = ("user_question", message.message_id, message.date.isoformat())
+    for stored in reversed(messages):
+        if (stored.type, stored.message_id, stored.timestamp) == key:
+            return stored
+    return None
 
 
 def _goes_on(message: Message, text: str, receipt: Receipt | None) -> bool:

@@ -109,6 +109,25 @@ async def test_again_replaces_the_last_answer(
     assert chat.message_count == 2
 
 
+async def test_again_replaces_the_answer_though_the_chat_is_deleted_meanwhile(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    await client.ask("Why?")
+    await until(manager, lambda texts: len(texts) == 2)
+    model.gated = True
+    await client.send("/again")
+    for _ in range(2):
+        await model.started.acquire()
+    [chat] = await manager.list_conversations(1001)
+    await manager.delete_conversation(1001, chat.conversation_id)
+    model.gate.release()
+    await client.telegram.wait_for(lambda: "deleted by now" in client.text)
+    await manager.restore_conversation(1001, chat.conversation_id, activate=True)
+    assert await until(manager, lambda texts: texts[-1].startswith("Answer 2")) == [
+        "Why?", "Answer 2 to Why?.",
+    ]  # fmt: skip
+
+
 async def test_again_by_button_in_the_chat_screen(
     client: Client, manager: ConversationManager, telegram: FakeTelegram
 ) -> None:

@@ -8,12 +8,7 @@ from typing import Any
 
 from aiogram import BaseMiddleware
 from aiogram.dispatcher.event.bases import UNHANDLED
-from aiogram.exceptions import (
-    AiogramError,
-    ClientDecodeError,
-    TelegramAPIError,
-    TelegramForbiddenError,
-)
+from aiogram.exceptions import AiogramError, TelegramAPIError, TelegramForbiddenError
 from aiogram.types import CallbackQuery, InlineQuery, Message, TelegramObject
 from aiogram.utils.formatting import Text
 
@@ -71,7 +66,7 @@ class HandlerContext(BaseMiddleware):
             await _tell(event, press, person.texts("storage-unavailable"))
         except TelegramForbiddenError as error:  # there is nobody to tell, as with a blocked bot
             logger.warning("Telegram did not take what we sent: %s", error)
-        except (TelegramAPIError, ClientDecodeError) as error:
+        except TelegramAPIError as error:
             logger.warning("Telegram did not take what we sent: %s", error)
             await _tell(event, press, person.texts("something-wrong"))
         except Exception:

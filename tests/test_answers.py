@@ -10,11 +10,12 @@ import pytest
 from aiogram import Bot, Dispatcher
 from aiogram.methods import SendMessage, SendMessageDraft, SetMessageReaction
 
-from bot import AnswerError, Turn, create_router
+from bot import AnswerError, Turn, create_router, gathering
 from bot.answerers import AnswerStream, Mode, TextStream
 from bot.answering import Answering, AnsweringLimits
 from bot.callbacks import ChatAction, ChatButton, owner_mark
 from bot.context import ContextLimits
+from bot.delivery import Delivery
 from bot.finishing import Question
 from bot.person import Person
 from bot.texts import Languages
@@ -389,6 +390,86 @@ async def test_a_waiting_question_shows_that_it_waits(
     assert telegram.of(SetMessageReaction)[1].reaction == []
     model.gate.release()
     await telegram.wait_for(lambda: client.text == "Answer 2 to two.")
+
+
+async def test_the_sign_of_waiting_goes_after_it_came(
+    client: Client, model: Model, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came, shown = asyncio.Event(), asyncio.Event()
+    order: list[bool] = []
+    mark = Delivery.mark_waiting
+
+    async def slowly(self: Delivery, message_id: int, *, waiting: bool) -> None:
+        if waiting:
+            shown.set()
+            await came.wait()
+        await mark(self, message_id, waiting=waiting)
+        order.append(waiting)
+
+    monkeypatch.setattr(Delivery, "mark_waiting", slowly)
+    model.gated = True
+    await client.send("one")
+    await client.send("two")
+    await shown.wait()
+    for _ in range(2):
+        model.gate.release()
+    await telegram.wait_for(lambda: client.text == "Answer 2 to two.")
+    assert order == [], "nobody waits for it"
+    came.set()
+    await telegram.wait_for(lambda: len(telegram.of(SetMessageReaction)) == 2)
+    assert [bool(call.reaction) for call in telegram.of(SetMessageReaction)] == [True, False]
+
+
+@pytest.mark.parametrize("end", ["stop", "forget"])
+async def test_nothing_that_is_given_up_shows_that_it_waits(
+    client: Client, model: Model, telegram: FakeTelegram, end: str
+) -> None:
+    model.gated = True
+    for text in ("one", "two", "three"):
+        await client.send(text)
+    await model.started.acquire()
+    if end == "stop":
+        await client.dispatcher.emit_shutdown(bot=client.bot)
+    else:
+        await client.send("/forget")
+        await client.press("Erase everything…")
+        await client.press("Yes, erase everything")
+    await telegram.wait_for(lambda: len(telegram.of(SetMessageReaction)) == 4)
+    shown = {call.message_id: bool(call.reaction) for call in telegram.of(SetMessageReaction)}
+    assert shown == {2: False, 3: False}
+
+
+async def test_a_mistake_of_ours_in_an_answer_is_told(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("a mistake")
+
+    with monkeypatch.context() as mistaken:
+        mistaken.setattr(gathering, "make_context", fail)
+        assert (await client.ask("Why?")).startswith("Something went wrong.")
+    assert "an answer could not be brought to its end" in caplog.text
+    await client.press("🔄 Try again")
+    await client.telegram.wait_for(lambda: client.text == "Answer 1 to Why?.")
+
+
+async def test_a_mistake_that_cannot_be_told_either_is_logged(
+    client: Client,
+    manager: ConversationManager,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("a mistake")
+
+    with monkeypatch.context() as mistaken:
+        mistaken.setattr(gathering, "make_context", fail)
+        mistaken.setattr(Delivery, "say", fail)
+        await client.send("Why?")
+        async with asyncio.timeout(10):
+            while "a failure could not be told" not in caplog.text:
+                await asyncio.sleep(0.001)
+    assert await client.ask("And now?") == "Answer 1 to And now?."
 
 
 async def test_one_person_gets_three_answers_at_once(

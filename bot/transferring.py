@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 import aiofiles
 from aiogram import Bot
@@ -28,6 +29,7 @@ from conversations import (
     ExportLabels,
     ImportRefusedError,
     ImportReport,
+    StorageError,
     shorten,
 )
 
@@ -54,6 +56,10 @@ FORMATS: dict[TransferAction, ExportFormat] = {
 
 class TooBigError(Exception):
     """A file has more bytes than Telegram takes."""
+
+
+class NoChatsError(Exception):
+    """There is nothing to be sent."""
 
 
 def export_screen(person: Person, chat: ConversationMetadata) -> Screen:
@@ -139,13 +145,23 @@ async def archive(manager: ConversationManager, user_id: int) -> AsyncIterator[F
     """Write all chats of a user into a zip for the time of sending it.
 
     :raises TooBigError: Telegram would not take it.
+    :raises NoChatsError: there are none.
+    :raises StorageError: not all could be written.
     """
     with TemporaryDirectory(prefix="export-") as folder:
         path = Path(folder, "file")
         with await asyncio.to_thread(path.open, "wb") as file:
-            await manager.export_all(user_id, file)
+            if not await manager.export_all(user_id, file):
+                await _explain_nothing(manager, user_id)
             _check(file.tell(), UPLOAD_LIMIT)
         yield FSInputFile(path, _ARCHIVE)
+
+
+async def _explain_nothing(manager: ConversationManager, user_id: int) -> NoReturn:
+    """Tell a failing storage from an empty one, for a manager that raises nothing."""
+    if await manager.list_conversations(user_id) or await manager.list_deleted(user_id):
+        raise StorageError("not all chats could be written")
+    raise NoChatsError
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiogram import Bot, Dispatcher
@@ -259,6 +260,29 @@ async def test_an_edited_question_is_stored_and_can_be_answered_anew(
     await until(manager, lambda texts: len(texts) == 4)
     await client.feed(edited_message=asked | {"text": "Why not?", "edit_date": 1795363202})
     assert client.text == "✏️ Your question is changed in the chat."
+    assert client.labels == []
+
+
+async def test_an_edit_that_comes_too_late_is_not_said_to_be_noted(
+    client: Client, manager: ConversationManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = client.message("Wy?")
+    await client.feed(message=asked)
+    await until(manager, lambda texts: len(texts) == 2)
+    chat = await manager.get_active_conversation_id(1001)
+    assert chat is not None
+    replace = manager.replace_message
+
+    async def too_late(*args: Any) -> bool:
+        await manager.delete_conversation(1001, chat)
+        return await replace(*args)
+
+    monkeypatch.setattr(manager, "replace_message", too_late)
+    await client.feed(edited_message=asked | {"text": "Why?", "edit_date": 1795363200})
+    assert client.text == (
+        "Your question could not be changed: it is gone, or something came between."
+        " Please edit it again."
+    )
     assert client.labels == []
 
 

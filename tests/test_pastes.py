@@ -164,5 +164,4 @@ class _Slow(QueueingTelegram):
 
 def _pressed(person: Client, data: str | None) -> dict[str, Any]:
     message = person.telegram.messages[1001, person.screen.message_id]
-    query = {"id": data, "from": person.user, "chat_instance": "1", "data": data}
-    return person.update(callback_query={**query, "message": message})
+    return person.update(callback_query=person.callback(data or "", message))

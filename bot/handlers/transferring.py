@@ -18,6 +18,7 @@ from ..prompts import ReplyTo, remove_prompt
 from ..show import Press, send, show
 from ..transferring import (
     FORMATS,
+    NoChatsError,
     TooBigError,
     archive,
     caption_of,
@@ -128,6 +129,8 @@ async def send_all(
             await _send_file(bot, event, person, file, person.texts("export-all-caption"))
     except TooBigError:
         await bot.send_message(person.chat_id, person.texts("export-too-big"), parse_mode=None)
+    except NoChatsError:
+        await bot.send_message(person.chat_id, person.texts("no-active-chat"), parse_mode=None)
 
 
 async def ask_file(message: Message, person: Person) -> None:

@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -85,11 +86,10 @@ async def _migrate(source: MigrationEnd, target: MigrationEnd) -> migrating.Rece
             told = time.monotonic()
             sys.stderr.write(f"{done:,} of {users:,} users, {receipt.chats:,} chats\n")
 
-    try:
+    async with AsyncExitStack() as ends:
+        for end in (source, target):
+            ends.push_async_callback(end.storage.close)
         return await migrating.migrate(source, target, progress=tell)
-    finally:
-        await source.storage.close()
-        await target.storage.close()
 
 
 def print_stats(root: Path, *, as_json: bool) -> int:

@@ -24,6 +24,7 @@ from .gathering import Gatherer
 from .keyboards import again_keyboard, stop_keyboard
 from .lanes import Lane
 from .limits import Quotas
+from .marks import Marks
 from .person import Person
 from .reading import AnswerObserver, Reader
 from .show import delete_quietly
@@ -34,6 +35,7 @@ from .texts import Texts
 logger = logging.getLogger(__name__)
 
 Admission = Literal["started", "waiting", "full", "full_in_all", "closed", "silenced"]
+GIVEN_UP: frozenset[Admission] = frozenset({"full", "full_in_all", "silenced"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Answering:
         self._quotas = quotas
         self._lanes: dict[tuple[int, str], Lane] = {}
         self._slots = Slots(per_user=self.limits.per_user, in_all=self.limits.in_all)
-        self._background: set[asyncio.Task[None]] = set()
+        self._marks = Marks()
         self._silenced: set[int] = set()
         self._gatherer = Gatherer(
             manager, answerer, context or ContextLimits(), waiting=self.limits.waiting
@@ -148,6 +150,7 @@ class Answering:
             if tasks:
                 await asyncio.wait(tasks)
             for question in left:
+                self._mark(question, waiting=False)
                 await question.is_over()
             yield
         finally:
@@ -173,6 +176,8 @@ class Answering:
         """Stop all answers, keep what came of them, and return when all of it is stored."""
         self._closing.set()
         for lane in self._lanes.values():
+            for question in lane.waiting:
+                self._mark(question, waiting=False)
             lane.waiting.clear()
             lane.hurry.set()
             lane.stop("interrupted")
@@ -180,9 +185,7 @@ class Answering:
         if tasks:
             await asyncio.wait(tasks)
         await self._finisher.close()
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._marks.close()
 
     async def _run(self, key: tuple[int, str], lane: Lane) -> None:
         try:
@@ -191,16 +194,30 @@ class Answering:
                     self._mark(lane.waiting[0], waiting=False)
                 lane.question = question = lane.waiting.popleft()
                 lane.ending = "complete"
-                is_told = False
                 try:
                     is_told = await self._answer(question, lane)
                 except Exception:
                     logger.exception("an answer could not be brought to its end")
+                    is_told = await self._tell_failure(question, lane)
                 if is_told or not self._closing.is_set():  # else it is sent after the next start
                     await question.is_over()
         finally:
             if self._lanes.get(key) is lane:
                 del self._lanes[key]
+
+    async def _tell_failure(self, question: Question, lane: Lane) -> bool:
+        """Tell of a failure that nobody expected; False where that did not reach the person."""
+        person = question.person
+        if lane.is_dropped:
+            return True
+        try:
+            said = await self._delivery(question, lane.hurry).say(
+                person.texts("something-wrong"), again_keyboard(person, question.conversation_id)
+            )
+        except Exception:
+            logger.exception("a failure could not be told")
+            return False
+        return said is not None
 
     def _pending(self, user_id: int) -> int:
         lanes = (lane for (owner, _), lane in self._lanes.items() if owner == user_id)
@@ -294,6 +311,5 @@ class Answering:
 
     def _mark(self, question: Question, *, waiting: bool) -> None:
         delivery = self._delivery(question, self._closing)
-        task = asyncio.create_task(delivery.mark_waiting(question.message_id, waiting=waiting))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        chat_id = question.person.chat_id
+        self._marks.set(delivery, chat_id, question.message_id, waiting=waiting)

@@ -187,8 +187,9 @@ class Finisher:
             return False
 
     async def _find_answer(self, question: Question) -> ConversationMessage | None:
+        """Find the answer to a question in its chat, be that in the trash by now."""
         user_id, chat = question.person.user_id, question.conversation_id
-        conversation = await self._manager.load_conversation(user_id, chat)
+        conversation = await self._manager.load_conversation(user_id, chat, include_deleted=True)
         messages = conversation.messages if conversation else []
         for place in range(len(messages) - 1, -1, -1):
             message = messages[place]

@@ -32,6 +32,5 @@ class Forgetting:
         """
         silence = self._answering.silence(user_id) if self._answering else nullcontext()
         async with silence:
-            for over in self._pastes.drop(user_id):
-                await over()
+            await self._pastes.drop(user_id)
             await self._manager.erase_user(user_id)

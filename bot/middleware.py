@@ -8,8 +8,9 @@ from typing import Any
 
 from aiogram import BaseMiddleware
 from aiogram.dispatcher.event.bases import UNHANDLED
-from aiogram.exceptions import TelegramAPIError
+from aiogram.exceptions import AiogramError, TelegramAPIError, TelegramForbiddenError
 from aiogram.types import CallbackQuery, InlineQuery, Message, TelegramObject
+from aiogram.utils.formatting import Text
 
 from conversations import StorageError
 
@@ -17,7 +18,8 @@ from .access import Access
 from .callbacks import FAMILY
 from .people import People
 from .person import Person
-from .show import Press
+from .screens import Screen
+from .show import Press, send_fresh
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +31,8 @@ class HandlerContext(BaseMiddleware):
 
     It runs only for updates that a handler of ours takes, and hands it a copy of the data, so that
     nothing of ours reaches the host's handlers. Who is not let in is told so, and that is all.
-    Every callback query is answered in the end, and a failing storage is told to the person. Other
-    exceptions go on to the host's error handlers.
+    Every callback query is answered in the end, and the person is told when the storage or
+    Telegram fails. Other exceptions are told too, and go on to the host's error handlers.
     """
 
     def __init__(self, people: People, access: Access, **given: object) -> None:
@@ -62,8 +64,11 @@ class HandlerContext(BaseMiddleware):
         except StorageError:
             logger.exception("the storage failed")
             await _tell(event, press, person.texts("storage-unavailable"))
+        except TelegramForbiddenError as error:  # there is nobody to tell, as with a blocked bot
+            logger.warning("Telegram did not take what we sent: %s", error)
         except TelegramAPIError as error:
             logger.warning("Telegram did not take what we sent: %s", error)
+            await _tell(event, press, person.texts("something-wrong"))
         except Exception:
             await _tell(event, press, person.texts("something-wrong"))
             raise
@@ -106,10 +111,13 @@ async def is_ours(callback: CallbackQuery) -> bool:
 async def _tell(
     event: Message | CallbackQuery | InlineQuery, press: Press | None, text: str
 ) -> None:
-    if press is not None:
-        await press.answer(text, alert=True)
-    elif isinstance(event, Message):
-        try:
+    """Tell a person, in the answer to their press if that is still open; a failure is logged."""
+    try:
+        if press is not None and await press.answer(text, alert=True):
+            return
+        if isinstance(event, CallbackQuery):
+            await send_fresh(event, Screen.of(Text(text)))
+        elif isinstance(event, Message):
             await event.answer(text, parse_mode=None)
-        except TelegramAPIError as error:
-            logger.warning("a failure could not be told: %s", error)
+    except AiogramError as error:
+        logger.warning("a failure could not be told: %s", error)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from conversations import ConversationMessage
@@ -21,11 +21,15 @@ Key = tuple[int, int, int | None]  # user, Telegram chat, topic
 
 @dataclass(frozen=True, slots=True)
 class HeldPiece:
-    """A piece that was stored as a question and may go on in the next message."""
+    """A piece that was stored as a question and may go on in the next message.
+
+    `overs` are of the updates that it came in; `hand_on` has it answered when it is whole.
+    """
 
     question: ConversationMessage
     conversation_id: str
-    overs: tuple[Over, ...] = ()  # of the updates that it came in
+    overs: tuple[Over, ...]
+    hand_on: Callable[[], Coroutine[Any, Any, None]]
 
 
 class _Held(NamedTuple):
@@ -42,6 +46,7 @@ class Pastes:
     def __init__(self, *, patience: float = _PATIENCE) -> None:
         self._patience = patience
         self._held: dict[Key, _Held] = {}
+        self._handing_on: dict[asyncio.Task[None], tuple[Key, HeldPiece]] = {}
         self._turns: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, key: Key) -> asyncio.Lock:
@@ -52,40 +57,52 @@ class Pastes:
         return lock
 
     def take(self, key: Key) -> HeldPiece | None:
-        """Take the piece that the message at hand goes on with, if there is one."""
+        """Take a piece before it is handed on, if there is one; its next message has come."""
         held = self._held.pop(key, None)
         if held is None:
             return None
         held.timer.cancel()
         return held.piece
 
-    def hold(self, key: Key, piece: HeldPiece, whole: Callable[[], object]) -> None:
-        """Keep a piece, and call `whole` when nothing follows it."""
+    def hold(self, key: Key, piece: HeldPiece) -> None:
+        """Keep a piece, and hand it on when nothing follows it.
 
-        def release() -> None:
-            self._held.pop(key, None)
-            whole()
-
-        timer = asyncio.get_running_loop().call_later(self._patience, release)
+        What is held there already has not gone on, and is whole.
+        """
+        self._release(key)
+        timer = asyncio.get_running_loop().call_later(self._patience, self._release, key)
         self._held[key] = _Held(piece, timer)
 
-    def drop(self, user_id: int) -> list[Over]:
-        """Forget what is held of a person; give what says that its updates are over."""
-        dropped = [held for key, held in self._held.items() if key[0] == user_id]
-        self._held = {key: held for key, held in self._held.items() if key[0] != user_id}
-        for held in dropped:
-            held.timer.cancel()
-        return [over for held in dropped for over in held.piece.overs]
+    async def drop(self, user_id: int) -> None:
+        """Forget what is held of a person; the updates that it came in are over."""
+        dropped = [self.take(key) for key in list(self._held) if key[0] == user_id]
+        handed = {
+            task: piece for task, (key, piece) in self._handing_on.items() if key[0] == user_id
+        }
+        await _cancel(handed)
+        for piece in (*dropped, *handed.values()):
+            for over in piece.overs if piece is not None else ():
+                await over()
 
-    async def abandon(self) -> None:
-        """Do as `close` does; for whoever has to wait for what is given up."""
-        self.close()
-
-    def close(self) -> None:
+    async def close(self) -> None:
         """Forget what is held; the questions are stored."""
-        for held in self._held.values():
-            held.timer.cancel()
-        self._held.clear()
+        for key in list(self._held):
+            self.take(key)
+        await _cancel(self._handing_on)
+
+    def _release(self, key: Key) -> None:
+        piece = self.take(key)
+        if piece is not None:
+            task = asyncio.create_task(piece.hand_on())
+            self._handing_on[task] = (key, piece)
+            task.add_done_callback(self._handing_on.pop)
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    cancelled = list(tasks)
+    for task in cancelled:
+        task.cancel()
+    await asyncio.gather(*cancelled, return_exceptions=True)
 
 
 def looks_cut(text: str) -> bool:

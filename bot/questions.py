@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from aiogram import Bot
+from aiogram.exceptions import AiogramError
 from aiogram.types import Message
 
-from conversations import ConversationManager, ConversationMessage, clean_text
+from conversations import ConversationManager, ConversationMessage, StorageError, clean_text
 
-from .answering import Answering
+from .answering import GIVEN_UP, Answering
 from .context import as_asked
 from .finishing import Question, estimate_tokens
-from .incoming import Receipt
+from .incoming import Over, Receipt
 from .limits import Quotas, Refusal
 from .pastes import HeldPiece, Pastes, join_pieces, looks_cut
 from .person import Person
+
+logger = logging.getLogger(__name__)
 
 _SEARCHED_MESSAGES = 100
 
@@ -63,32 +67,23 @@ class Questions:
                 return
             goes_on = replied is None and _goes_on(message, text, receipt)
             held = self._pastes.take(key) if goes_on else None
-            asked = await self._take(message, text, person, receipt, held, replied)
+            try:
+                asked = await self._take(message, text, person, receipt, held, replied)
+            except StorageError:
+                if held is not None:  # it is stored, and wants its answer all the same
+                    self._pastes.hold(key, held)
+                raise
             if asked is None or self._answering is None:
                 return
-            stored, conversation_id = asked
             overs = held.overs if held is not None else ()
             if receipt is not None:
                 overs += (receipt.hold(),)
-            question = Question(
-                bot_of(message),
-                person,
-                conversation_id,
-                stored.message_id,
-                thread_id,
-                mode=stored.search_type or "fast",
-                overs=overs,
-            )
+            question = _wanted(message, person, asked, thread_id, overs)
+            hand_on = partial(_hand_on, self._answering, question, message)
             if looks_cut(text):
-                submit = partial(self._answering.submit, question)
-                self._pastes.hold(key, HeldPiece(stored, conversation_id, overs), submit)
+                self._pastes.hold(key, HeldPiece(*asked, overs, hand_on))
                 return
-            admission = self._answering.submit(question)
-        refusal = self._answering.refusal(admission, person.texts, is_kept=bool(overs))
-        if refusal:
-            await message.answer(refusal, parse_mode=None)
-        if refusal and admission != "closed":
-            await question.is_over()
+        await hand_on()
 
     async def is_admitted(
         self, message: Message, person: Person, receipt: Receipt | None, *, new_chat: bool = False
@@ -120,7 +115,10 @@ class Questions:
         if receipt is not None and receipt.facts:
             return True
         active = await self._manager.get_active_conversation_id(person.user_id)
-        return active is not None and bool(await self._find(message, person, active))
+        if active is None:
+            return False
+        messages = await self._manager.get_messages(person.user_id, active, _SEARCHED_MESSAGES)
+        return _find(message, messages) is not None
 
     async def _take(
         self,
@@ -145,23 +143,17 @@ class Questions:
     async def _find_again(
         self, message: Message, person: Person, facts: Mapping[str, Any]
     ) -> tuple[ConversationMessage, str] | None:
-        """Find what was stored before a crash; a piece of a paste is over with its first one."""
+        """Find what was stored before a crash; a piece of a paste is over with its first one.
+
+        In a chat that was deleted since too: it may have an answer that was not sent.
+        """
         if facts["question"] != message.message_id:
             return None
-        stored = await self._find(message, person, facts["chat"])
-        return (stored, facts["chat"]) if stored is not None else None
-
-    async def _find(
-        self, message: Message, person: Person, conversation_id: str
-    ) -> ConversationMessage | None:
-        messages = await self._manager.get_messages(
-            person.user_id, conversation_id, _SEARCHED_MESSAGES
+        chat = await self._manager.load_conversation(
+            person.user_id, facts["chat"], include_deleted=True
         )
-        key = ("user_question", message.message_id, message.date.isoformat())
-        for stored in reversed(messages):
-            if (stored.type, stored.message_id, stored.timestamp) == key:
-                return stored
-        return None
+        stored = _find(message, chat.messages) if chat is not None else None
+        return (stored, facts["chat"]) if stored is not None else None
 
     async def _store(
         self,
@@ -214,6 +206,38 @@ class Questions:
         return conversation_id if stored else None
 
 
+def _wanted(
+    message: Message,
+    person: Person,
+    asked: tuple[ConversationMessage, str],
+    thread_id: int | None,
+    overs: tuple[Over, ...],
+) -> Question:
+    stored, conversation_id = asked
+    return Question(
+        bot_of(message),
+        person,
+        conversation_id,
+        stored.message_id,
+        thread_id,
+        mode=stored.search_type or "fast",
+        overs=overs,
+    )
+
+
+async def _hand_on(answering: Answering, question: Question, message: Message) -> None:
+    """Have a question answered, or tell at a message of the person's why it is not."""
+    admission = answering.submit(question)
+    refusal = answering.refusal(admission, question.person.texts, is_kept=bool(question.overs))
+    if refusal:
+        try:
+            await message.answer(refusal, parse_mode=None)
+        except AiogramError as error:  # the question is stored, and its update is over
+            logger.warning("a refusal could not be told: %s", error)
+    if admission in GIVEN_UP:
+        await question.is_over()
+
+
 def replied_to(message: Message) -> Message | None:
     """Give the message that a person replies to; in a topic all reply to its beginning."""
     replied = message.reply_to_message
@@ -222,6 +246,14 @@ def replied_to(message: Message) -> Message | None:
     ):
         return None
     return replied
+
+
+def _find(message: Message, messages: Sequence[ConversationMessage]) -> ConversationMessage | None:
+    key = ("user_question", message.message_id, message.date.isoformat())
+    for stored in reversed(messages):
+        if (stored.type, stored.message_id, stored.timestamp) == key:
+            return stored
+    return None
 
 
 def _goes_on(message: Message, text: str, receipt: Receipt | None) -> bool:

@@ -22,8 +22,10 @@ _LONGEST_WAIT = 120  # seconds that a flood limit may ask for before a message i
 def wait_after(error: AiogramError, pause: float | None) -> float | None:
     """Give the seconds until the next try; None where there is none.
 
-    `pause` is how long it would be while Telegram cannot be reached, None after the last try.
+    `pause` is how long it is while Telegram cannot be reached, None after the last try.
     """
+    if pause is None:
+        return None
     match error:
         case TelegramRetryAfter():
             return error.retry_after if error.retry_after <= _LONGEST_WAIT else None

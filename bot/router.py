@@ -79,7 +79,7 @@ def create_router(
     people = People(manager, Languages())
     quotas = Quotas(manager, limits or Limits(), meter or Meter())
     if lease is not None:
-        lease.watch(lost=pastes.abandon)
+        lease.watch(lost=pastes.close)
     if answerer is not None:
         answering = Answering(
             manager,
@@ -112,25 +112,26 @@ def create_router(
         event.middleware(ours)
     router.callback_query.middleware(OwnerGuard())
 
-    router.include_routers(create_searching_router(), create_forking_router())
+    router.include_routers(*_handlers(answering, exclusive=exclusive))
+    return router
+
+
+def _handlers(answering: Answering | None, *, exclusive: bool) -> list[Router]:
+    """Make the routers of all features, in the order in which they are asked."""
+    handlers = [create_searching_router(), create_forking_router()]
     if exclusive:
-        router.include_routers(create_inline_router(), create_starting_router())
-    router.include_routers(
+        handlers += [create_inline_router(), create_starting_router()]
+    handlers += [
         create_renaming_router(),
         create_chats_router(),
         create_deleting_router(),
         create_transferring_router(exclusive=exclusive),
-    )
-    router.include_routers(
         create_settings_router(),
         create_sweeping_router(),
         create_forgetting_router(export_button=export_all_button),
-    )
-    if answering is not None and answering.takes_instructions:
-        router.include_router(create_instructing_router())
+    ]
     if answering is not None:
-        router.include_routers(
-            create_answers_router(answering), create_dialog_router(exclusive=exclusive)
-        )
-    router.include_router(create_fallback_router(exclusive=exclusive))
-    return router
+        if answering.takes_instructions:
+            handlers.append(create_instructing_router())
+        handlers += [create_answers_router(answering), create_dialog_router(exclusive=exclusive)]
+    return [*handlers, create_fallback_router(exclusive=exclusive)]

@@ -82,42 +82,47 @@ def chat_screen(
     forked from, if that is still there.
     """
     t = person.texts
-    facts = [t("messages-count", count=chat.message_count)]
-    if chat.total_tokens:
-        facts.append(t("tokens-count", count=chat.total_tokens))
-    sight = []
-    if seen is not None and seen < chat.message_count:
-        sight = ["\n", t("chat-seen", seen=seen, total=chat.message_count)]
-    told = []
-    if instructed and chat.instructions:
-        excerpt = shorten(clean_text(chat.instructions), _EXCERPT)
-        told = ["\n", t("chat-instructions", text=excerpt)]
-    dates = t("chat-dates", created=day_of(chat.created_at), updated=day_of(chat.updated_at))
-    fork = ["\n", t("chat-forked", name=display_name(origin, t))] if origin is not None else []
-    pin = "📌 " if chat.pinned else ""
+    shown = messages[-SHOWN_MESSAGES:]
     parts: list[Text | str] = [
-        Bold(f"💬 {pin}{display_name(chat, t)}"),
-        "\n",
-        " · ".join(facts),
-        "\n",
-        dates,
-        *fork,
-        *sight,
-        *told,
+        *_facts(chat, t, seen=seen, instructed=instructed, origin=origin),
         "\n\n",
         Italic(t("chat-open" if chat.is_active else "chat-not-open")),
         "\n\n",
-    ]
-    shown = messages[-SHOWN_MESSAGES:]
-    parts.append(
         t("chat-last-messages", count=len(shown)) if shown else t("chat-empty"),
-    )
+    ]
     for message in shown:
         parts += ["\n", *_quoted(message, t)]
     keyboard = keyboards.chat_keyboard(
         person, chat, answered=seen is not None, instructed=instructed, origin=origin
     )
     return Screen.of(Text(*parts), keyboard)
+
+
+def _facts(
+    chat: ConversationMetadata,
+    t: Texts,
+    *,
+    seen: int | None,
+    instructed: bool,
+    origin: ConversationMetadata | None,
+) -> list[Text | str]:
+    """Tell of a chat what its messages do not, its name first; each fact has a line."""
+    pin = "📌 " if chat.pinned else ""
+    counts = [t("messages-count", count=chat.message_count)]
+    if chat.total_tokens:
+        counts.append(t("tokens-count", count=chat.total_tokens))
+    lines = [
+        " · ".join(counts),
+        t("chat-dates", created=day_of(chat.created_at), updated=day_of(chat.updated_at)),
+    ]
+    if origin is not None:
+        lines.append(t("chat-forked", name=display_name(origin, t)))
+    if seen is not None and seen < chat.message_count:
+        lines.append(t("chat-seen", seen=seen, total=chat.message_count))
+    if instructed and chat.instructions:
+        excerpt = shorten(clean_text(chat.instructions), _EXCERPT)
+        lines.append(t("chat-instructions", text=excerpt))
+    return [Bold(f"💬 {pin}{display_name(chat, t)}"), "\n", "\n".join(lines)]
 
 
 def new_screen(person: Person, previous: ConversationMetadata | None) -> Screen:

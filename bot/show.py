@@ -6,7 +6,7 @@ import logging
 
 from aiogram import Bot
 from aiogram.enums import ChatType
-from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
+from aiogram.exceptions import AiogramError, TelegramBadRequest
 from aiogram.types import CallbackQuery, Message, ReplyParameters
 
 from .callbacks import belongs_to, owner_mark
@@ -41,7 +41,7 @@ async def show(event: Message | CallbackQuery, screen: Screen) -> None:
             logger.info("a menu cannot be edited, a fresh one is sent: %s", error)
         else:
             return
-    await _send_fresh(event, screen)
+    await send_fresh(event, screen)
 
 
 def _is_own(menu: Message, user_id: int) -> bool:
@@ -69,7 +69,8 @@ def reply_in_group(message_id: int, *, in_private: bool) -> ReplyParameters | No
     return ReplyParameters(message_id=message_id, allow_sending_without_reply=True)
 
 
-async def _send_fresh(callback: CallbackQuery, screen: Screen) -> None:
+async def send_fresh(callback: CallbackQuery, screen: Screen) -> None:
+    """Send a screen below the menu that was pressed."""
     menu = callback.message
     bot = callback.bot
     if bot is None:
@@ -95,20 +96,25 @@ class Press:
         self._callback = callback
         self._answered = False
 
-    async def answer(self, text: str | None = None, *, alert: bool = False) -> None:
-        """Stop the button's spinner, with a toast or an alert of at most 200 characters."""
+    async def answer(self, text: str | None = None, *, alert: bool = False) -> bool:
+        """Stop the button's spinner, with a toast or an alert of at most 200 characters.
+
+        False where it was answered before, or Telegram does not take it.
+        """
         if self._answered:
-            return
+            return False
         self._answered = True
         try:
             await self._callback.answer(text[:200] if text else None, show_alert=alert or None)
-        except TelegramAPIError as error:
+        except AiogramError as error:
             logger.info("a callback query could not be answered: %s", error)
+            return False
+        return True
 
 
 async def delete_quietly(bot: Bot, chat_id: int, message_id: int) -> None:
     """Remove a message of ours that has done its work; if it stays, nothing is wrong."""
     try:
         await bot.delete_message(chat_id, message_id)
-    except TelegramAPIError as error:
+    except AiogramError as error:
         logger.info("a message could not be deleted: %s", error)

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 import aiofiles
 from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import (
     Document,
     FSInputFile,
@@ -27,6 +29,7 @@ from conversations import (
     ExportLabels,
     ImportRefusedError,
     ImportReport,
+    StorageError,
     shorten,
 )
 
@@ -40,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 DOWNLOAD_LIMIT = 20 * 1024 * 1024  # bytes that a bot may fetch (Bot API, `getFile`)
 UPLOAD_LIMIT = 50 * 1024 * 1024  # bytes that a bot may send (Bot API, `sendDocument`)
+_TOO_BIG = "file is too big"  # Telegram's words
 _ARCHIVE = "chats.zip"
 _SHOWN_REASONS = 12
 
@@ -52,6 +56,10 @@ FORMATS: dict[TransferAction, ExportFormat] = {
 
 class TooBigError(Exception):
     """A file has more bytes than Telegram takes."""
+
+
+class NoChatsError(Exception):
+    """There is nothing to be sent."""
 
 
 def export_screen(person: Person, chat: ConversationMetadata) -> Screen:
@@ -137,13 +145,23 @@ async def archive(manager: ConversationManager, user_id: int) -> AsyncIterator[F
     """Write all chats of a user into a zip for the time of sending it.
 
     :raises TooBigError: Telegram would not take it.
+    :raises NoChatsError: there are none.
+    :raises StorageError: not all could be written.
     """
     with TemporaryDirectory(prefix="export-") as folder:
         path = Path(folder, "file")
         with await asyncio.to_thread(path.open, "wb") as file:
-            await manager.export_all(user_id, file)
+            if not await manager.export_all(user_id, file):
+                await _explain_nothing(manager, user_id)
             _check(file.tell(), UPLOAD_LIMIT)
         yield FSInputFile(path, _ARCHIVE)
+
+
+async def _explain_nothing(manager: ConversationManager, user_id: int) -> NoReturn:
+    """Tell a failing storage from an empty one, for a manager that raises nothing."""
+    if await manager.list_conversations(user_id) or await manager.list_deleted(user_id):
+        raise StorageError("not all chats could be written")
+    raise NoChatsError
 
 
 @asynccontextmanager
@@ -155,7 +173,12 @@ async def downloaded(bot: Bot, document: Document) -> AsyncIterator[Path]:
     _check(document.file_size or 0, DOWNLOAD_LIMIT)
     with TemporaryDirectory(prefix="import-") as folder:
         path = Path(folder, "file")
-        await bot.download(document, destination=path)
+        try:
+            await bot.download(document, destination=path)
+        except TelegramBadRequest as error:
+            if _TOO_BIG in error.message:
+                raise TooBigError from error
+            raise
         yield path
 
 

@@ -94,10 +94,17 @@ class ConversationManager:
         check_type(first_question, str, "first_question")
         return await self._storage.create(self._rules.new_chat(user_id, username, first_question))
 
-    async def load_conversation(self, user_id: int, conversation_id: str) -> Conversation | None:
+    async def load_conversation(
+        self, user_id: int, conversation_id: str, *, include_deleted: bool = False
+    ) -> Conversation | None:
+        """Give a whole chat, messages oldest first; None when there is none.
+
+        With `include_deleted` one in the trash as well, which has its `deleted_at` then.
+        """
         if not is_found(user_id, conversation_id):
             return None
-        return await self._attempt(self._storage.load(user_id, conversation_id), None)
+        loaded = self._storage.load(user_id, conversation_id, include_deleted=include_deleted)
+        return await self._attempt(loaded, None)
 
     async def save_conversation(self, conversation: Conversation) -> bool:
         """Store a whole chat; `message_count` and `total_tokens` follow its messages.

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiogram import Bot, Dispatcher
 from aiogram.methods import SendMessage, SendMessageDraft, SetMessageReaction
 
-from bot import AnswerError, Turn, create_router
+from bot import AnswerError, Turn, create_router, gathering
 from bot.answerers import AnswerStream, Mode, TextStream
 from bot.answering import Answering, AnsweringLimits
 from bot.callbacks import ChatAction, ChatButton, owner_mark
 from bot.context import ContextLimits
+from bot.delivery import Delivery
 from bot.finishing import Question
 from bot.person import Person
 from bot.texts import Languages
@@ -107,6 +109,25 @@ async def test_again_replaces_the_last_answer(
     assert model.asked[1][0] == [Turn("user", "Why?")], "its own first answer is no context"
     [chat] = await manager.list_conversations(1001)
     assert chat.message_count == 2
+
+
+async def test_again_replaces_the_answer_though_the_chat_is_deleted_meanwhile(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    await client.ask("Why?")
+    await until(manager, lambda texts: len(texts) == 2)
+    model.gated = True
+    await client.send("/again")
+    for _ in range(2):
+        await model.started.acquire()
+    [chat] = await manager.list_conversations(1001)
+    await manager.delete_conversation(1001, chat.conversation_id)
+    model.gate.release()
+    await client.telegram.wait_for(lambda: "deleted by now" in client.text)
+    await manager.restore_conversation(1001, chat.conversation_id, activate=True)
+    assert await until(manager, lambda texts: texts[-1].startswith("Answer 2")) == [
+        "Why?", "Answer 2 to Why?.",
+    ]  # fmt: skip
 
 
 async def test_again_by_button_in_the_chat_screen(
@@ -242,6 +263,29 @@ async def test_an_edited_question_is_stored_and_can_be_answered_anew(
     assert client.labels == []
 
 
+async def test_an_edit_that_comes_too_late_is_not_said_to_be_noted(
+    client: Client, manager: ConversationManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = client.message("Wy?")
+    await client.feed(message=asked)
+    await until(manager, lambda texts: len(texts) == 2)
+    chat = await manager.get_active_conversation_id(1001)
+    assert chat is not None
+    replace = manager.replace_message
+
+    async def too_late(*args: Any) -> bool:
+        await manager.delete_conversation(1001, chat)
+        return await replace(*args)
+
+    monkeypatch.setattr(manager, "replace_message", too_late)
+    await client.feed(edited_message=asked | {"text": "Why?", "edit_date": 1795363200})
+    assert client.text == (
+        "Your question could not be changed: it is gone, or something came between."
+        " Please edit it again."
+    )
+    assert client.labels == []
+
+
 async def test_a_long_paste_is_one_question(
     client: Client, manager: ConversationManager, model: Model
 ) -> None:
@@ -370,6 +414,86 @@ async def test_a_waiting_question_shows_that_it_waits(
     assert telegram.of(SetMessageReaction)[1].reaction == []
     model.gate.release()
     await telegram.wait_for(lambda: client.text == "Answer 2 to two.")
+
+
+async def test_the_sign_of_waiting_goes_after_it_came(
+    client: Client, model: Model, telegram: FakeTelegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came, shown = asyncio.Event(), asyncio.Event()
+    order: list[bool] = []
+    mark = Delivery.mark_waiting
+
+    async def slowly(self: Delivery, message_id: int, *, waiting: bool) -> None:
+        if waiting:
+            shown.set()
+            await came.wait()
+        await mark(self, message_id, waiting=waiting)
+        order.append(waiting)
+
+    monkeypatch.setattr(Delivery, "mark_waiting", slowly)
+    model.gated = True
+    await client.send("one")
+    await client.send("two")
+    await shown.wait()
+    for _ in range(2):
+        model.gate.release()
+    await telegram.wait_for(lambda: client.text == "Answer 2 to two.")
+    assert order == [], "nobody waits for it"
+    came.set()
+    await telegram.wait_for(lambda: len(telegram.of(SetMessageReaction)) == 2)
+    assert [bool(call.reaction) for call in telegram.of(SetMessageReaction)] == [True, False]
+
+
+@pytest.mark.parametrize("end", ["stop", "forget"])
+async def test_nothing_that_is_given_up_shows_that_it_waits(
+    client: Client, model: Model, telegram: FakeTelegram, end: str
+) -> None:
+    model.gated = True
+    for text in ("one", "two", "three"):
+        await client.send(text)
+    await model.started.acquire()
+    if end == "stop":
+        await client.dispatcher.emit_shutdown(bot=client.bot)
+    else:
+        await client.send("/forget")
+        await client.press("Erase everything…")
+        await client.press("Yes, erase everything")
+    await telegram.wait_for(lambda: len(telegram.of(SetMessageReaction)) == 4)
+    shown = {call.message_id: bool(call.reaction) for call in telegram.of(SetMessageReaction)}
+    assert shown == {2: False, 3: False}
+
+
+async def test_a_mistake_of_ours_in_an_answer_is_told(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("a mistake")
+
+    with monkeypatch.context() as mistaken:
+        mistaken.setattr(gathering, "make_context", fail)
+        assert (await client.ask("Why?")).startswith("Something went wrong.")
+    assert "an answer could not be brought to its end" in caplog.text
+    await client.press("🔄 Try again")
+    await client.telegram.wait_for(lambda: client.text == "Answer 1 to Why?.")
+
+
+async def test_a_mistake_that_cannot_be_told_either_is_logged(
+    client: Client,
+    manager: ConversationManager,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("a mistake")
+
+    with monkeypatch.context() as mistaken:
+        mistaken.setattr(gathering, "make_context", fail)
+        mistaken.setattr(Delivery, "say", fail)
+        await client.send("Why?")
+        async with asyncio.timeout(10):
+            while "a failure could not be told" not in caplog.text:
+                await asyncio.sleep(0.001)
+    assert await client.ask("And now?") == "Answer 1 to And now?."
 
 
 async def test_one_person_gets_three_answers_at_once(

@@ -292,9 +292,10 @@ async def test_a_failing_telegram_is_no_exception(
     method = SendMessage(chat_id=1001, text="x")
     telegram.refuse(EditMessageText, TelegramNetworkError(method, "down"))
     await client.press("Chat 1", menu)
+    assert client.text.startswith("Something went wrong.")
     telegram.refuse(AnswerCallbackQuery, TelegramBadRequest(method, "query is too old"))
     await client.press("Chat 1", menu)
-    assert client.text.startswith("💬 Chat 1")
+    assert telegram.texts_in(1001)[0].startswith("💬 Chat 1")
 
 
 async def test_russian_people_read_russian(make_client: MakeClient) -> None:

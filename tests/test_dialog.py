@@ -529,6 +529,16 @@ async def test_a_broken_wire_is_tried_again(
     assert client.text.startswith("You wrote: Hello")
 
 
+async def test_after_the_last_try_nothing_is_waited_for(
+    client: Client, telegram: FakeTelegram, waits: list[float]
+) -> None:
+    telegram.refuse(SendMessage, TelegramRetryAfter(METHOD, "Too Many Requests", 60), times=8)
+    await client.send("Hello")
+    await telegram.wait_for(lambda: len(telegram.of(SendMessage)) == 8)
+    await client.ask("Still there?")
+    assert waits == [60] * 7
+
+
 @pytest.mark.parametrize(
     ("error", "times"),
     [

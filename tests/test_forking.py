@@ -10,7 +10,7 @@ import pytest
 from aiogram import Bot, Dispatcher
 from aiogram.methods import SendMessage
 
-from bot import create_router
+from bot import Limits, create_router
 from bot.callbacks import ChatAction, ChatButton
 from conversations import ConversationManager, ConversationMetadata, StorageError
 from tests.chats import fill
@@ -358,3 +358,39 @@ async def noted(manager: ConversationManager, chat: str, count: int) -> None:
             if len(messages) == count and all(message.sent_as for message in messages):
                 return
             await asyncio.sleep(0)
+
+
+class _Noted:
+    """The receipt of an update that is handled again."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, str | int] = {}
+
+    async def note(self, **facts: str | int) -> None:
+        self.facts |= facts
+
+
+@pytest.mark.parametrize("by", ["command", "button"])
+async def test_a_fork_that_is_handled_again_is_not_refused_for_its_own_copy(
+    manager: ConversationManager, bot: Bot, telegram: FakeTelegram, by: str
+) -> None:
+    dispatcher = Dispatcher(disable_fsm=True)
+    dispatcher.include_router(create_router(manager, limits=Limits(chats=2)))
+    client = Client(dispatcher, bot, telegram)
+    [chat] = await fill(manager, 1001, 1)
+    await manager.add_message(1001, chat, question("Где отель?", 1))
+    update = client.update(message=client.message("/fork"))
+    if by == "button":
+        await client.send("/chats")
+        await client.press("Chat 1")
+        shown = telegram.messages[1001, client.screen.message_id]
+        pressed = client.callback(client.button("Fork").callback_data or "", shown)
+        update = client.update(callback_query=pressed)
+    receipt = _Noted()
+    for _ in range(2):
+        await dispatcher.feed_raw_update(bot, update, receipt=receipt)
+        assert client.text.startswith("💬 🔀 Chat 1")
+        assert [alert for alert in client.toasts if alert and "Delete one" in alert] == []
+    assert len(await manager.list_conversations(1001)) == 2
+    await client.send("/fork")
+    assert client.text.startswith("Chats: 2 of 2.")

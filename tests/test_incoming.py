@@ -180,6 +180,32 @@ async def test_an_answer_that_could_not_be_sent_at_the_end_is_sent_after_the_sta
     assert model.asked == ["why?"]
 
 
+async def test_an_answer_that_could_not_be_sent_is_sent_though_its_chat_is_deleted(
+    folder: Path, client: Client
+) -> None:
+    model = Model()
+    telegram = QueueingTelegram([says(client, "why?")])
+    telegram.refuse(
+        SendMessage, TelegramNetworkError(SendMessage(chat_id=1, text=""), "no"), times=9
+    )
+    async with polled(folder, telegram, model) as bot:
+        await telegram.wait_for(lambda: model.asked == ["why?"])
+        [chat] = await bot.manager.list_conversations(1001)
+        await bot.manager.delete_conversation(1001, chat.conversation_id)
+        model.opened.set()
+        await telegram.wait_for(lambda: len(telegram.of(SendMessage)) == 1)
+    assert telegram.texts_in(1001) == []
+    again = QueueingTelegram()
+    async with polled(folder, again, model) as bot:
+        await bot.settled()
+        assert again.texts_in(1001) == [
+            "↩️ In “why?”, which is deleted by now:\n\nfirst words on why?"
+        ]
+        await bot.manager.restore_conversation(1001, chat.conversation_id)
+        assert [m.sent_as for m in await stored(bot)] == ["message", "message"]
+    assert model.asked == ["why?"]
+
+
 async def test_the_disk_is_full_while_an_answer_streams(
     folder: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,23 @@ async def test_pinned_chats_come_first_then_the_latest(chats: ConversationManage
     assert await names(chats) == ["first", "third", "second"]
 
 
+async def test_a_chat_in_the_trash_is_loaded_for_whoever_says_so(
+    chats: ConversationManager,
+) -> None:
+    chat = await chats.create_conversation(USER, "anna", "gone")
+    await chats.add_message(USER, chat, question("why?"))
+    living = await chats.load_conversation(USER, chat, include_deleted=True)
+    assert living is not None
+    assert living.metadata.deleted_at is None
+    await chats.delete_conversation(USER, chat)
+    assert await chats.load_conversation(USER, chat) is None
+    deleted = await chats.load_conversation(USER, chat, include_deleted=True)
+    assert deleted is not None
+    assert texts(deleted.messages) == ["why?"]
+    assert deleted.metadata.deleted_at is not None
+    assert await chats.load_conversation(USER, "another", include_deleted=True) is None
+
+
 async def test_limits(chats: ConversationManager) -> None:
     chat = await chats.create_conversation(USER, "anna", "numbers")
     for number in range(30):

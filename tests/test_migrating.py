@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +194,25 @@ async def test_the_command(source: FolderEnd, tmp_path: Path) -> None:
     code, said = await Program(tmp_path).fail("migrate", "--from", "from", "--to", "to")
     assert code == 0, said
     assert len(await FolderEnd(tmp_path / "to").users()) == 2
+
+
+def test_both_ends_are_closed_though_one_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = [FolderEnd(tmp_path / name) for name in ("from", "to")]
+    (tmp_path / "from").mkdir()
+    closed: list[Callable[[], Awaitable[None]]] = []
+    for end in ends:
+        badly = partial(_close_badly, end.storage.close, closed)
+        monkeypatch.setattr(end.storage, "close", badly)
+    assert print_migration(*ends, as_json=True) == 1
+    assert len(closed) == 2
+    assert "migrate: the disk is gone" in capsys.readouterr().err
+
+
+async def _close_badly(
+    close: Callable[[], Awaitable[None]], closed: list[Callable[[], Awaitable[None]]]
+) -> None:
+    closed.append(close)
+    await close()
+    raise StorageError("the disk is gone")

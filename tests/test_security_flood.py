@@ -160,5 +160,5 @@ async def test_nothing_is_kept_of_people_who_have_gone(
             await asyncio.sleep(0)
     gc.collect()
     kept = [pastes._held, pastes._turns, answering._lanes, answering._slots._of_users,
-            answering._background, answering._finisher._naming]  # fmt: skip
+            answering._marks._tasks, answering._finisher._naming]  # fmt: skip
     assert [len(part) for part in kept] == [0] * 6

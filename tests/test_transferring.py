@@ -18,7 +18,7 @@ from bot import create_router
 from bot.answerers.echo import EchoAnswerer
 from bot.callbacks import TransferAction, TransferButton
 from bot.texts import Languages
-from conversations import ConversationManager
+from conversations import ConversationManager, StorageError
 from tests.chats import question
 from tests.playground_client import Person
 from tests.telegram import Client, FakeTelegram, MakeClient
@@ -254,6 +254,32 @@ async def test_over_real_http(tmp_path: Path) -> None:
         await anna.document("chats.zip", await ben.download(archive))
         await anna.wait_message("Принято: 1 чат, 2 сообщения.")
         await anna.ask("/chats", "1 чат")
+
+
+@pytest.mark.parametrize("failing", ["in the middle", "wholly"])
+async def test_a_zip_that_is_not_whole_is_not_sent_where_storage_errors_are_not_raised(
+    bot: Bot,
+    telegram: FakeTelegram,
+    manager: ConversationManager,
+    chat: str,
+    monkeypatch: pytest.MonkeyPatch,
+    failing: str,
+) -> None:
+    async def fail(*args: object, **kwargs: object) -> Any:
+        raise StorageError("disk full")
+
+    tolerant = ConversationManager(manager._storage)
+    dispatcher = Dispatcher(disable_fsm=True)
+    dispatcher.include_router(create_router(tolerant))
+    client = Client(dispatcher, bot, telegram)
+    await client.send("/export")
+    monkeypatch.setattr(manager._storage, "load", fail)
+    if failing == "wholly":
+        monkeypatch.setattr(manager._storage, "read_index", fail)
+    await client.press("All chats")
+    assert telegram.documents == []
+    told = NO_CHAT if failing == "wholly" else "The storage is unavailable right now."
+    assert client.text.startswith(told)
 
 
 def file_named(suffix: str) -> Any:

@@ -11,7 +11,7 @@ from aiogram.types import CallbackQuery, Message, MessageGenerationStopped
 from conversations import ConversationManager, ConversationMessage
 
 from ..answerers import Mode
-from ..answering import Answering
+from ..answering import GIVEN_UP, Answering
 from ..callbacks import ChatAction, ChatButton
 from ..finishing import Question, find_answer
 from ..incoming import Receipt
@@ -172,7 +172,7 @@ class _Last:
         question = replace(question, overs=overs)
         admission = self.answering.submit(question)
         refusal = self.answering.refusal(admission, question.person.texts, is_kept=bool(overs))
-        if refusal and admission != "closed":
+        if admission in GIVEN_UP:
             await question.is_over()
         return refusal
 

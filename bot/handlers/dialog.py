@@ -74,7 +74,9 @@ async def change_question(
     if question.text == text:
         return
     changed = with_text(question, text)
-    await manager.replace_message(person.user_id, conversation_id, question, changed)
+    if not await manager.replace_message(person.user_id, conversation_id, question, changed):
+        await message.reply(person.texts("edited-too-late"), parse_mode=None)
+        return
     offer = is_last and answering is not None
     await message.reply(
         person.texts("edited-noted" if offer else "edited-stored"),

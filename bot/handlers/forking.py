@@ -10,7 +10,8 @@ from conversations import ConversationManager, ConversationMetadata
 
 from ..answering import Answering
 from ..callbacks import ChatAction, ChatButton
-from ..limits import Quotas
+from ..incoming import Receipt
+from ..limits import Quotas, Refusal
 from ..person import Person
 from ..questions import replied_to
 from ..show import Press
@@ -30,6 +31,7 @@ async def fork(
     manager: ConversationManager,
     answering: Answering | None,
     quotas: Quotas,
+    receipt: Receipt | None = None,
 ) -> None:
     """`/fork` copies the active chat, or as a reply that of the message, up to it and with it."""
     t, replied = person.texts, replied_to(message)
@@ -39,7 +41,7 @@ async def fork(
         refusal = t(unknown)
     elif not chat.message_count:
         refusal = t("fork-empty")
-    elif over := await quotas.admit_copy(person.user_id):
+    elif over := await _admit(person, quotas, receipt):
         refusal = over.text(t)
     else:
         refusal = t(unknown)
@@ -53,6 +55,16 @@ async def fork(
         await message.answer(refusal, parse_mode=None)
         return
     await show_chat(message, made, person, manager, answering, None)
+
+
+async def _admit(person: Person, quotas: Quotas, receipt: Receipt | None) -> Refusal | None:
+    """Tell why there may be no copy; what was begun before a crash has been admitted."""
+    if receipt is not None and receipt.facts:
+        return None
+    refusal = await quotas.admit_copy(person.user_id)
+    if refusal is None and receipt is not None:
+        await receipt.note(copying=1)
+    return refusal
 
 
 async def _meant(
@@ -75,6 +87,7 @@ async def fork_chat(
     answering: Answering | None,
     quotas: Quotas,
     press: Press,
+    receipt: Receipt | None = None,
 ) -> None:
     chat = await find_or_tell(event, callback_data.chat, person, manager, press)
     if chat is None:
@@ -82,7 +95,7 @@ async def fork_chat(
     if not chat.message_count:
         await press.answer(person.texts("fork-empty"), alert=True)
         return
-    over = await quotas.admit_copy(person.user_id)
+    over = await _admit(person, quotas, receipt)
     if over is not None:
         await press.answer(over.text(person.texts), alert=True)
         return

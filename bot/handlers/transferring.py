@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiogram import Bot, F, Router
 from aiogram.enums import ChatAction as Doing
+from aiogram.exceptions import TelegramEntityTooLarge
 from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Document, FSInputFile, Message
 from aiogram.utils.chat_action import ChatActionSender
@@ -17,6 +18,7 @@ from ..prompts import ReplyTo, remove_prompt
 from ..show import Press, send, show
 from ..transferring import (
     FORMATS,
+    NoChatsError,
     TooBigError,
     archive,
     caption_of,
@@ -127,6 +129,8 @@ async def send_all(
             await _send_file(bot, event, person, file, person.texts("export-all-caption"))
     except TooBigError:
         await bot.send_message(person.chat_id, person.texts("export-too-big"), parse_mode=None)
+    except NoChatsError:
+        await bot.send_message(person.chat_id, person.texts("no-active-chat"), parse_mode=None)
 
 
 async def ask_file(message: Message, person: Person) -> None:
@@ -202,10 +206,13 @@ async def _send_file(
     bot: Bot, event: CallbackQuery, person: Person, file: FSInputFile, caption: str
 ) -> None:
     menu = event.message if isinstance(event.message, Message) else None
-    await bot.send_document(
-        person.chat_id,
-        file,
-        caption=caption,
-        parse_mode=None,
-        message_thread_id=menu.message_thread_id if menu and menu.is_topic_message else None,
-    )
+    try:
+        await bot.send_document(
+            person.chat_id,
+            file,
+            caption=caption,
+            parse_mode=None,
+            message_thread_id=menu.message_thread_id if menu and menu.is_topic_message else None,
+        )
+    except TelegramEntityTooLarge as error:  # a server of one's own may take less, or more
+        raise TooBigError from error

@@ -310,6 +310,7 @@ mode-fast = Fast answers
 mode-deep = Deep answers
 edited-noted = ✏️ Your question is changed. Shall I answer it anew?
 edited-paste = A long text that came in several messages cannot be edited. Send it anew, please.
+edited-too-late = Your question could not be changed: it is gone, or something came between. Please edit it again.
 edited-stored = ✏️ Your question is changed in the chat.
 button-stop = ⏹ Stop
 answer-not-saved = ⚠️ This answer could not be saved: storage is unavailable.

@@ -375,3 +375,132 @@ async def test_nothing_sticks_out_on_a_narrow_phone(playground: Playground, page
         assert width <= 360
         await expect(page.get_by_test_id("user-switch")).to_be_visible()
         await expect(page.get_by_test_id("send")).to_be_in_viewport()
+
+
+REPLY = "reply-bar"
+
+
+def quotes(message: Message) -> str:
+    quoted = message.reply_to_message
+    what = message.text or ContentType(message.content_type).value
+    return f"{what} > {quoted.text if quoted else None}"
+
+
+@asynccontextmanager
+async def asking(playground: Playground) -> AsyncIterator[Bot]:
+    """A bot that says what a message was and what it answered; /ask opens a reply."""
+    dispatcher = Dispatcher()
+
+    @dispatcher.message(F.text == "/ask")
+    async def ask(message: Message) -> None:
+        row = keyboard(button("Cancel", "cancel"), force_reply=True)
+        await message.answer("New name?", reply_markup=row)
+
+    @dispatcher.message()
+    async def say(message: Message) -> None:
+        await message.answer(quotes(message))
+
+    @dispatcher.callback_query()
+    async def cancel(query: CallbackQuery) -> None:
+        await query.answer()
+        assert isinstance(query.message, Message)
+        row = keyboard(button("Back", "back"))
+        await query.message.edit_text("The name stays", reply_markup=row)
+
+    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
+    await bot.set_my_commands(
+        [
+            BotCommand(command="fork", description="Copy"),
+            BotCommand(command="list", description="All"),
+        ]
+    )
+    polling = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False))
+    try:
+        await playground.wait_for_call("getUpdates")
+        yield bot
+    finally:
+        await dispatcher.stop_polling()
+        await polling
+
+
+async def is_asked(page: "Page") -> None:
+    await page.get_by_test_id("composer").fill("/ask")
+    await page.get_by_test_id("send").click()
+    await expect(page.get_by_test_id(REPLY)).to_contain_text("New name?")
+
+
+async def said(page: "Page", text: str) -> None:
+    last = page.locator('[data-testid="message"][data-out="false"]').last
+    await expect(last.get_by_test_id("text")).to_have_text(text)
+
+
+async def test_a_command_from_the_list_is_sent_as_the_reply(
+    playground: Playground, page: "Page"
+) -> None:
+    async with asking(playground) as bot:
+        sent = await bot.send_message(1001, "An answer with /list")
+        await page.goto(playground.url, wait_until="domcontentloaded")
+        answer = page.locator(f'[data-message-id="{sent.message_id}"]')
+        await answer.hover()
+        await answer.get_by_test_id("reply").click()
+        await page.get_by_test_id("composer").fill("/fork")
+        await expect(page.get_by_test_id("commands")).to_be_visible()
+        await page.keyboard.press("Enter")
+
+        await said(page, "/fork > An answer with /list")
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+        await expect(page.get_by_test_id("composer")).to_have_value("")
+
+        await is_asked(page)
+        await answer.get_by_test_id("command").click()
+        await said(page, "/list > New name?")
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+
+        await page.get_by_test_id("composer").fill("And a question")
+        await page.get_by_test_id("menu-button").click()
+        await page.get_by_test_id("command-option").first.click()
+        await said(page, "/fork > None")
+        await expect(page.get_by_test_id("composer")).to_have_value("And a question")
+        await page.get_by_test_id("composer").press("Enter")
+        await said(page, "And a question > None")
+
+
+async def test_attachments_are_sent_as_the_reply(playground: Playground, page: "Page") -> None:
+    file = {"name": "chats", "mimeType": "text/plain", "buffer": b"{}"}
+    async with asking(playground):
+        await page.goto(playground.url, wait_until="domcontentloaded")
+        await page.get_by_test_id("start").click()
+        await is_asked(page)
+        await page.get_by_test_id("file").set_input_files(files=file)
+        await said(page, "document > New name?")
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+
+        for kind, attached in (("sticker", "sticker"), ("voice", "attach-mic")):
+            await is_asked(page)
+            await page.get_by_test_id("attach").click()
+            await page.get_by_test_id(attached).first.click()
+            await said(page, f"{kind} > New name?")
+            await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+
+        await page.get_by_test_id("attach").click()
+        await page.get_by_test_id("sticker").first.click()
+        await said(page, "sticker > None")
+
+
+async def test_what_did_not_go_out_can_be_sent_again_as_the_same_reply(
+    playground: Playground, page: "Page"
+) -> None:
+    file = {"name": "chats.json", "mimeType": "application/json", "buffer": b"{}"}
+    await page.route("**/document", lambda route: route.abort())
+    async with asking(playground):
+        await page.goto(playground.url, wait_until="domcontentloaded")
+        await page.get_by_test_id("start").click()
+        await is_asked(page)
+        await page.get_by_test_id("composer").fill("all of them")
+        await page.get_by_test_id("file").set_input_files(files=file)
+
+        await expect(page.get_by_test_id("toast")).to_be_visible()
+        await expect(page.get_by_test_id(REPLY)).to_contain_text("New name?")
+        await expect(page.get_by_test_id("composer")).to_have_value("all of them")
+        await page.get_by_test_id("composer").press("Enter")
+        await said(page, "all of them > New name?")

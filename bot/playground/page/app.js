@@ -18,7 +18,7 @@ class App {
     this.action = null;
     this.waiting = new Map();
     this.context = {
-      onCommand: (command) => this.act("send", { text: command }),
+      onCommand: (command) => this.composer.deliver("send", { text: command }),
       onToast: toast,
       onReply: (message) => this.composer.reply(message),
       onPress: (message, button) => this.press(message, button),
@@ -106,7 +106,7 @@ class App {
     const isNew = !this.view.messages.has(message.message_id);
     this.view.show(message);
     this.drawAbout();
-    if (isNew && message.force_reply) this.composer.reply(message, message.force_reply.placeholder);
+    if (isNew && message.force_reply) this.composer.reply(message);
   }
 
   onAnswer(answer) {

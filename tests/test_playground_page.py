@@ -504,3 +504,80 @@ async def test_what_did_not_go_out_can_be_sent_again_as_the_same_reply(
         await expect(page.get_by_test_id("composer")).to_have_value("all of them")
         await page.get_by_test_id("composer").press("Enter")
         await said(page, "all of them > New name?")
+
+
+async def test_a_cancelled_question_closes_the_reply(playground: Playground, page: "Page") -> None:
+    async with asking(playground) as bot:
+        await page.goto(playground.url, wait_until="domcontentloaded")
+        await page.get_by_test_id("start").click()
+        await is_asked(page)
+        await page.get_by_test_id("composer").fill("A question")
+        question = page.locator('[data-testid="message"][data-out="false"]').last
+
+        await question.get_by_test_id("button").click()
+
+        await expect(question.get_by_test_id("text")).to_have_text("The name stays")
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+        await page.get_by_test_id("composer").press("Enter")
+        await said(page, "A question > None")
+        await page.reload(wait_until="domcontentloaded")
+        await expect(page.locator(ONLINE)).to_be_visible()
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+
+        # One who answers an edited message of another kind still does so.
+        sent = await bot.send_message(1001, "On its way")
+        answer = page.locator(f'[data-message-id="{sent.message_id}"]')
+        await answer.hover()
+        await answer.get_by_test_id("reply").click()
+        await bot.edit_message_text("Here it is", chat_id=1001, message_id=sent.message_id)
+        await expect(page.get_by_test_id(REPLY)).to_contain_text("Here it is")
+        await bot.delete_message(1001, sent.message_id)
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+
+
+async def test_an_open_question_is_asked_again_after_a_reload(
+    playground: Playground, page: "Page"
+) -> None:
+    async with asking(playground) as bot:
+        await page.goto(playground.url, wait_until="domcontentloaded")
+        await page.get_by_test_id("start").click()
+        await is_asked(page)
+        await bot.send_message(1001, "By the way")
+
+        await page.reload(wait_until="domcontentloaded")
+
+        await expect(page.get_by_test_id(REPLY)).to_contain_text("New name?")
+        await page.get_by_test_id("composer").fill("Hotel")
+        await page.keyboard.press("Enter")
+        await said(page, "Hotel > New name?")
+        await page.reload(wait_until="domcontentloaded")
+        await expect(page.locator(ONLINE)).to_be_visible()
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+
+        await is_asked(page)
+        await page.get_by_test_id("user-1002").click()
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+        await page.get_by_test_id("user-1001").click()
+        await expect(page.get_by_test_id(REPLY)).to_contain_text("New name?")
+
+
+async def test_a_dismissed_question_stays_so_over_a_lost_connection(
+    page: "Page", tmp_path: Path
+) -> None:
+    state = tmp_path / "playground.json"
+    first = Playground(port=0, state_path=state)
+    await first.start()
+    async with asking(first):
+        await page.goto(first.url, wait_until="domcontentloaded")
+        await page.get_by_test_id("start").click()
+        await is_asked(page)
+        await page.get_by_test_id("reply-cancel").click()
+    await first.close()
+    await expect(page.get_by_test_id("status")).to_have_attribute("data-connected", "false")
+
+    port = int(first.url.rsplit(":", 1)[1].rstrip("/"))
+    async with Playground(port=port, state_path=state):
+        await expect(page.locator(ONLINE)).to_be_visible()
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+        await page.reload(wait_until="domcontentloaded")
+        await expect(page.get_by_test_id(REPLY)).to_contain_text("New name?")

@@ -8,6 +8,16 @@ const MAX_FILE_BYTES = 35 * 1024 * 1024;
 
 const byId = (id) => document.getElementById(id);
 
+export function asks(message) {
+  return Boolean(message.force_reply && !message.edit_date);
+}
+
+// The newest message that forces a reply, unless the person has answered or gone on without it.
+function openQuestion(messages) {
+  const question = messages.findLast((message) => message.force_reply || !message.from.is_bot);
+  return question && asks(question) ? question : null;
+}
+
 export class Composer {
   constructor({ onAction, onEditLast, onToast }) {
     this.onAction = onAction;
@@ -23,6 +33,7 @@ export class Composer {
     this.startButton = byId("start");
     this.commands = [];
     this.mode = { kind: "write" };
+    this.dismissed = null;
     this.selected = 0;
     this.listen();
   }
@@ -36,6 +47,7 @@ export class Composer {
     byId("quote-cancel").setAttribute("aria-label", words.cancel);
     this.drawAttachMenu();
     this.field.value = "";
+    this.dismissed = null;
     this.write();
     this.hideMenus();
   }
@@ -65,6 +77,26 @@ export class Composer {
     this.mode = { kind: "reply", message };
     this.field.placeholder = message.force_reply?.placeholder || this.words.message;
     this.drawQuote("reply", this.words.replyTo(message.from.first_name), message);
+  }
+
+  // After a (re)connection: what was said meanwhile counts, and an open question is asked again.
+  resume(messages) {
+    const { message } = this.mode;
+    const current = messages.find((shown) => shown.message_id === message?.message_id);
+    if (message && current) this.refresh(current);
+    else if (message) this.write();
+    const question = openQuestion(messages);
+    const idle = this.mode.kind === "write";
+    if (idle && question && question.message_id !== this.dismissed) this.reply(question);
+  }
+
+  // A question that is edited asks no more; Telegram gives back that it once forced a reply.
+  refresh(message) {
+    const shown = this.mode.message;
+    if (shown?.message_id !== message.message_id) return;
+    if (asks(shown) && !asks(message)) return this.write();
+    this.mode.message = message;
+    byId("quote-text").textContent = preview(message, this.words);
   }
 
   edit(message) {
@@ -155,6 +187,7 @@ export class Composer {
 
   cancel() {
     if (this.mode.kind === "edit") this.field.value = "";
+    if (this.mode.kind === "reply") this.dismissed = this.mode.message.message_id;
     this.write();
   }
 

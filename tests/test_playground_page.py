@@ -16,6 +16,7 @@ from aiogram.types import (
     CallbackQuery,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    InputRichMessage,
     Message,
 )
 
@@ -581,3 +582,76 @@ async def test_a_dismissed_question_stays_so_over_a_lost_connection(
         await expect(page.get_by_test_id(REPLY)).to_be_hidden()
         await page.reload(wait_until="domcontentloaded")
         await expect(page.get_by_test_id(REPLY)).to_contain_text("New name?")
+
+
+RICH = r"""# Head &lt;img src=x onerror=alert(1)>
+
+A **bold** [link](https://example.com/x) with $x<y$
+
+| Place | <u>Hours</u> |
+|:--|--:|
+| &lt;script>alert(1)&lt;/script> | 6 |
+
+- [x] done
+- [ ] open
+  1. first
+
+```python
+print("<b>")
+```
+
+$$\int_0^1$$
+
+> quote
+
+---
+
+<details><summary>More &lt;b></summary>
+
+hidden *words*
+
+</details>
+"""
+
+
+async def test_a_rich_message_is_drawn_by_its_blocks(playground: Playground, page: "Page") -> None:
+    async with running(playground) as bot:
+        await page.set_viewport_size({"width": 360, "height": 640})
+        wide = "|x" * 20 + "|\n" + "|-" * 20 + "|\n" + f"|{'word ' * 4}" * 20 + "|"
+        message = InputRichMessage(markdown=f"{RICH}\n\n{wide}\n\n{'w' * 300}")
+        await bot.send_rich_message(1001, message, reply_markup=keyboard(button("Go", "go")))
+        await page.goto(playground.url, wait_until="domcontentloaded")
+        text = page.get_by_test_id("text")
+
+        await expect(text.locator("h1")).to_have_text("Head <img src=x onerror=alert(1)>")
+        await expect(text.locator("p > b")).to_have_text("bold")
+        await expect(text.get_by_role("link")).to_have_attribute("href", "https://example.com/x")
+        await expect(text.locator("p > code")).to_have_text("x<y")
+        await expect(text.locator(".formula")).to_have_text(r"\int_0^1")
+        table = text.get_by_role("table").first
+        await expect(table.get_by_role("columnheader")).to_have_text(["Place", "Hours"])
+        await expect(table.get_by_role("cell")).to_have_text(["<script>alert(1)</script>", "6"])
+        await expect(table.get_by_role("cell").last).to_have_css("text-align", "right")
+        await expect(text.get_by_role("checkbox").first).to_be_checked()
+        await expect(text.get_by_role("checkbox").last).not_to_be_checked()
+        await expect(text.get_by_role("listitem").last).to_have_text("1.first")
+        await expect(text.locator("pre")).to_have_text('print("<b>")')
+        await expect(text.locator("blockquote")).to_have_text("quote")
+        await expect(text.locator("hr")).to_have_count(1)
+        await expect(text.locator("details i")).to_be_hidden()
+        await text.get_by_text("More <b>").click()
+        await expect(text.locator("details i")).to_have_text("words")
+        await expect(page.locator("img, script:not([src])")).to_have_count(0)
+        right = await page.evaluate("""() => Math.max(...[...document.querySelectorAll(
+            ".message, .bubble, .bubble > *, .rich > *"
+        )].map((node) => node.getBoundingClientRect().right))""")
+        assert right <= 360
+
+        await page.locator('[data-message-id="1"]').hover()
+        await page.get_by_test_id("reply").click()
+        await expect(page.get_by_test_id(REPLY)).to_contain_text(
+            "Head <img src=x onerror=alert(1)>"
+        )
+        await page.get_by_test_id("composer").fill("And?")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_test_id("quoted")).to_contain_text("A bold link with x<y Place")

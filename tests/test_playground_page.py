@@ -25,7 +25,7 @@ from tests.browser import needs_browser, open_browser
 from tests.playground_client import Person
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, FilePayload, Page
 
 playwright_api = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
 expect = playwright_api.expect
@@ -467,7 +467,7 @@ async def test_a_command_from_the_list_is_sent_as_the_reply(
 
 
 async def test_attachments_are_sent_as_the_reply(playground: Playground, page: "Page") -> None:
-    file = {"name": "chats", "mimeType": "text/plain", "buffer": b"{}"}
+    file: FilePayload = {"name": "chats", "mimeType": "text/plain", "buffer": b"{}"}
     async with asking(playground):
         await page.goto(playground.url, wait_until="domcontentloaded")
         await page.get_by_test_id("start").click()
@@ -491,7 +491,7 @@ async def test_attachments_are_sent_as_the_reply(playground: Playground, page: "
 async def test_what_did_not_go_out_can_be_sent_again_as_the_same_reply(
     playground: Playground, page: "Page"
 ) -> None:
-    file = {"name": "chats.json", "mimeType": "application/json", "buffer": b"{}"}
+    file: FilePayload = {"name": "chats.json", "mimeType": "application/json", "buffer": b"{}"}
     await page.route("**/document", lambda route: route.abort())
     async with asking(playground):
         await page.goto(playground.url, wait_until="domcontentloaded")

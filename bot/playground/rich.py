@@ -5,19 +5,25 @@ tags that fold, underline and lower or raise; other tags are dropped, as Telegra
 ``||spoilers||`` and ``==marks==`` stay as they are written. Nothing is detected in a text.
 """
 
-import re
 from collections.abc import Iterator
-from html import unescape
 from typing import Any, Final
 
 import pyromark
 from aiogram.types import InputRichMessage
 
 from .errors import BotApiError
-from .links import checked_link
-
-Block = dict[str, Any]
-RichText = str | dict[str, Any] | list[Any]
+from .rich_parts import (
+    END_OF_DETAILS,
+    SPANS,
+    Block,
+    code,
+    footnote,
+    from_html,
+    joined,
+    paragraphs,
+    piece,
+    span,
+)
 
 _OPTIONS: Final = (
     pyromark.Options.ENABLE_TABLES
@@ -30,20 +36,8 @@ _MAX_CHARACTERS: Final = 32768
 _MAX_BLOCKS: Final = 500
 _MAX_DEPTH: Final = 16
 _MAX_COLUMNS: Final = 20
-_SPANS: Final = {"Emphasis": "italic", "Strong": "bold", "Strikethrough": "strikethrough"}
-_INLINE: Final = frozenset({*_SPANS, "Link", "Image"})
+_INLINE: Final = frozenset({*SPANS, "Link", "Image"})
 _TAGS: Final = {"<u>": "underline", "<sub>": "subscript", "<sup>": "superscript"}
-_FOLDING: Final = re.compile(
-    r"<details(?P<open>\s+open)?\s*>(?:\s*<summary\s*>(?P<summary>.*?)</summary\s*>)?"
-    r"|(?P<close></details\s*>)",
-    re.IGNORECASE | re.DOTALL,
-)
-_TAG: Final = re.compile(r"</?[a-z][^>]*>", re.IGNORECASE)
-_END_OF_DETAILS: Final = "end of details"
-
-
-class _Display(dict[str, Any]):
-    """A formula that stands by itself; in a heading or a cell it is one like any other."""
 
 
 def rich_content(message: InputRichMessage) -> dict[str, Any]:
@@ -78,7 +72,7 @@ class _Reader:
         inside = [found]
         while self._step != "End":
             for block in self._block(depth):
-                if block["type"] == _END_OF_DETAILS:
+                if block["type"] == END_OF_DETAILS:
                     inside[1:] = inside[1:-1]
                     continue
                 inside[-1].append(block)
@@ -100,7 +94,7 @@ class _Reader:
         self._counted()
         step, name, value = self._events[self._at]
         if name in _INLINE or (not step and name != "Rule"):
-            return _paragraphs(self._inline())  # in a list whose items stand close
+            return paragraphs(self._inline())  # in a list whose items stand close
         self._at += 1
         if name == "Rule":
             return [{"type": "divider"}]
@@ -112,20 +106,20 @@ class _Reader:
         match name:
             case "Heading":
                 size = int(value["level"][1])
-                return [{"type": "heading", "text": _joined(self._inline()), "size": size}]
+                return [{"type": "heading", "text": joined(self._inline()), "size": size}]
             case "CodeBlock":
-                return [_code(self._plain(), value)]
+                return [code(self._plain(), value)]
             case "HtmlBlock":
-                return list(_from_html(self._plain()))
+                return list(from_html(self._plain()))
             case "BlockQuote":
                 return [{"type": "blockquote", "blocks": self.blocks(depth + 1)}]
             case "FootnoteDefinition":
-                return _footnote(value, self.blocks(depth + 1))
+                return footnote(value, self.blocks(depth + 1))
             case "List":
                 return [{"type": "list", "items": list(self._items(value, depth))}]
             case "Table":
                 return [{"type": "table", "cells": self._rows(value), "is_bordered": True}]
-        return _paragraphs(self._inline())
+        return paragraphs(self._inline())
 
     def _plain(self) -> str:
         text = ""
@@ -167,7 +161,7 @@ class _Reader:
             while self._step != "End":
                 self._at += 1
                 align = {"Right": "right", "Center": "center"}.get(alignments[len(row)], "left")
-                text = _joined(self._inline())
+                text = joined(self._inline())
                 row.append({"align": align, "valign": "middle", "text": text} | head)
                 self._at += 1
             rows.append(row)
@@ -186,13 +180,13 @@ class _Reader:
             if tag and tag == closing:
                 return parts
             if step:
-                parts.append(_span(name, value, _joined(self._inline(depth=depth + 1))))
+                parts.append(span(name, value, joined(self._inline(depth=depth + 1))))
                 self._at += 1
             elif tag in _TAGS:
-                inner = _joined(self._inline(f"</{tag[1:]}", depth + 1))
+                inner = joined(self._inline(f"</{tag[1:]}", depth + 1))
                 parts.append({"type": _TAGS[tag], "text": inner})
             else:
-                parts.append(_piece(name, value))
+                parts.append(piece(name, value))
 
 
 def _described(event: Any) -> tuple[str, str, Any]:
@@ -211,95 +205,3 @@ def _described(event: Any) -> tuple[str, str, Any]:
 def _check_depth(depth: int) -> None:
     if depth > _MAX_DEPTH:
         raise BotApiError("RICH_MESSAGE_DEPTH_INVALID")
-
-
-def _joined(parts: list[Any]) -> RichText:
-    if all(isinstance(part, str) for part in parts):
-        return "".join(parts)
-    return parts if len(parts) > 1 else parts[0]
-
-
-def _span(name: str, value: Any, text: RichText) -> RichText:
-    if name == "Image":  # Telegram would fetch it; nothing here leaves this computer
-        raise BotApiError("RICH_MESSAGE_PHOTO_NO_MEDIA_FOUND")
-    if name == "Link":
-        link = checked_link(value["dest_url"])
-        return {"type": "url", "text": text, "url": link} if link else text
-    return {"type": _SPANS[name], "text": text}
-
-
-def _piece(name: str, value: Any) -> RichText:
-    match name:
-        case "Text":
-            return str(value)
-        case "Code":
-            return {"type": "code", "text": value}
-        case "InlineMath":
-            return {"type": "mathematical_expression", "expression": value}
-        case "DisplayMath":
-            return _Display(type="mathematical_expression", expression=value.strip())
-        case "FootnoteReference":
-            return {"type": "superscript", "text": value}
-        case "SoftBreak":
-            return " "
-        case "HardBreak":
-            return "\n"
-    return "\n" if name == "InlineHtml" and value.lower().startswith("<br") else ""
-
-
-def _paragraphs(parts: list[Any]) -> list[Block]:
-    made: list[Block] = []
-    run: list[Any] = []
-    for part in [*parts, _Display()]:
-        if not isinstance(part, _Display):
-            run.append(part)
-            continue
-        if any(run := _trimmed(run)):
-            made.append({"type": "paragraph", "text": _joined(run)})
-        run = []
-        if part:
-            made.append(dict(part))
-    return made
-
-
-def _footnote(label: str, blocks: list[Block]) -> list[Block]:
-    mark: list[Any] = [{"type": "superscript", "text": label}, " "]
-    if not blocks or blocks[0]["type"] != "paragraph":
-        return [{"type": "paragraph", "text": mark}, *blocks]
-    return [{"type": "paragraph", "text": [*mark, blocks[0]["text"]]}, *blocks[1:]]
-
-
-def _trimmed(parts: list[Any]) -> list[Any]:
-    """Without the spaces that stood between a text and a formula on its own line."""
-    if parts and isinstance(parts[0], str):
-        parts[0] = parts[0].lstrip()
-    if parts and isinstance(parts[-1], str):
-        parts[-1] = parts[-1].rstrip()
-    return [part for part in parts if part]
-
-
-def _code(text: str, kind: Any) -> Block:
-    language = kind["Fenced"].split(" ")[0] if isinstance(kind, dict) else ""
-    text = text.removesuffix("\n")
-    if language == "math":
-        return {"type": "mathematical_expression", "expression": text}
-    return {"type": "pre", "text": text} | ({"language": language} if language else {})
-
-
-def _from_html(html: str) -> Iterator[Block]:
-    position = 0
-    for mark in _FOLDING.finditer(html):
-        yield from _stripped(html[position : mark.start()])
-        position = mark.end()
-        if mark["close"]:
-            yield {"type": _END_OF_DETAILS}
-            continue
-        summary = unescape(_TAG.sub("", mark["summary"] or "")).strip()
-        opened = {"is_open": True} if mark["open"] else {}
-        yield {"type": "details", "summary": summary, "blocks": []} | opened
-    yield from _stripped(html[position:])
-
-
-def _stripped(html: str) -> Iterator[Block]:
-    if text := unescape(_TAG.sub("", html)).strip():
-        yield {"type": "paragraph", "text": text}

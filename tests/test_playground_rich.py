@@ -163,6 +163,24 @@ def test_the_most_that_fits() -> None:
 EVERYTHING = "\n\n".join(markdown for markdown, _ in [*SPANS, *BLOCKS])
 
 
+FORMULAS = {
+    r"\frac{1}{2} x^2": "½ x²",
+    r"\unknown{a}": r"\unknown{a}",
+    "{" * 51 + "}" * 51: "{" * 51 + "}" * 51,
+    "x" * 501: "x" * 501,
+}
+
+
+async def test_a_person_sees_formulas_in_unicode(playground: Playground, api: Bot) -> None:
+    markdown = "\n\n".join(f"- a ${latex}$" for latex in FORMULAS)
+    sent = await api.send_rich_message(1001, InputRichMessage(markdown=markdown))
+
+    async with Person(playground.url) as anna:
+        shown = await anna.message(sent.message_id)
+    assert shown["formulas"] == FORMULAS
+    assert "formulas" not in (sent.model_extra or {})
+
+
 async def test_aiogram_reads_what_was_sent(playground: Playground, api: Bot) -> None:
     key = InlineKeyboardButton(text="Again", callback_data="again")
     async with Person(playground.url) as anna:

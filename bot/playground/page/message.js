@@ -70,7 +70,7 @@ export function time(seconds) {
 function content(message, context) {
   if (message.sticker) return element("div", { class: "sticker" }, message.sticker.emoji);
   if (message.voice) return voice(message.voice);
-  if (message.rich_message) return renderRich(message.rich_message, context);
+  if (message.rich_message) return renderRich(message.rich_message, message.formulas, context);
   const fragment = document.createDocumentFragment();
   if (message.document) fragment.append(fileLink(message.document, context));
   const text = message.text ?? message.caption ?? "";

@@ -1,11 +1,12 @@
-// A rich message drawn by its blocks. Formulas are shown as they are written: nothing sets them here.
+// A rich message drawn by its blocks. Formulas come in Unicode too; what is copied is their source.
 
 import { element } from "./dom.js";
 import { block, code, link } from "./text.js";
 
 const SPANS = { bold: "b", italic: "i", underline: "u", strikethrough: "s", subscript: "sub", superscript: "sup" };
 
-export function renderRich(rich, context) {
+export function renderRich(rich, formulas, page) {
+  const context = { ...page, formulas };
   const properties = { class: "text rich", dir: rich.is_rtl ? "rtl" : null, data: { testid: "text" } };
   return element("div", properties, ...blocks(rich.blocks, context));
 }
@@ -33,7 +34,7 @@ function renderBlock(one, context) {
     case "pre":
       return block(plainText(one.text), one.language, context);
     case "mathematical_expression":
-      return element("div", { class: "formula" }, code(one.expression, context));
+      return element("div", { class: "formula" }, formula(one, context));
     case "divider":
       return element("hr");
     case "list":
@@ -73,6 +74,10 @@ function renderDetails(one, context) {
   return element("details", { open: Boolean(one.is_open) }, summary, ...blocks(one.blocks, context));
 }
 
+function formula(part, context) {
+  return code(part.expression, context, context.formulas[part.expression]);
+}
+
 // A text is a string, a list of texts, or a span with a text in it.
 function renderPart(part, context) {
   if (typeof part === "string") return part;
@@ -82,7 +87,7 @@ function renderPart(part, context) {
     return fragment;
   }
   if (part.type === "code") return code(plainText(part.text), context);
-  if (part.type === "mathematical_expression") return code(part.expression, context);
+  if (part.type === "mathematical_expression") return formula(part, context);
   const content = renderPart(part.text ?? "", context);
   if (part.type === "url") return link(part.url, content);
   return part.type in SPANS ? element(SPANS[part.type], {}, content) : content;

@@ -96,8 +96,8 @@ function command(source, context) {
   return pressable("span", properties, () => context.onCommand(source), source);
 }
 
-export function code(source, context) {
-  return pressable("code", { title: context.words.copy }, () => copied(source, context), source);
+export function code(source, context, shown = source) {
+  return pressable("code", { title: context.words.copy }, () => copied(source, context), shown);
 }
 
 export function block(source, language, context) {

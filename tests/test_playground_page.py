@@ -347,6 +347,7 @@ async def test_the_last_own_text_is_edited_with_the_arrow(
     async with Person(playground.url) as anna:
         sent = await anna.send("tpyo")
         await page.goto(playground.url, wait_until="domcontentloaded")
+        await expect(page.get_by_test_id("message")).to_have_count(1)
         await page.get_by_test_id("composer").press("ArrowUp")
         await expect(page.get_by_test_id("composer")).to_have_value("tpyo")
 

@@ -8,6 +8,7 @@ from telegramify_markdown import convert
 
 _MAX_CHARACTERS: Final = 500  # the conversion takes time by their square
 _MAX_BRACES: Final = 50
+_MAX_ROOTS: Final = 8  # each root within a root doubles the time
 
 
 def readable_formulas(part: Any) -> dict[str, str]:
@@ -28,6 +29,8 @@ def _formulas(part: Any) -> Iterator[str]:
 def _readable(latex: str) -> str:
     """What the library does not know stays as it is written."""
     if len(latex) > _MAX_CHARACTERS or latex.count("{") > _MAX_BRACES:
+        return latex
+    if latex.count(r"\sqrt") > _MAX_ROOTS:
         return latex
     shown = convert(f"$${' '.join(latex.split())}$$")[0].strip()
     return shown if shown and "\\" not in shown else latex

@@ -14,7 +14,8 @@ RichText = str | dict[str, Any] | list[Any]
 SPANS: Final = {"Emphasis": "italic", "Strong": "bold", "Strikethrough": "strikethrough"}
 END_OF_DETAILS: Final = "end of details"
 _FOLDING: Final = re.compile(
-    r"<details(?P<open>\s+open)?\s*>(?:\s*<summary\s*>(?P<summary>.*?)</summary\s*>)?"
+    r"<details(?P<open>\s+open)?\s*>"
+    r"(?:\s*<summary\s*>(?P<summary>(?:[^<]|<(?!/summary|/?details))*+)</summary\s*>)?"
     r"|(?P<close></details\s*>)",
     re.IGNORECASE | re.DOTALL,
 )

@@ -16,6 +16,7 @@ from aiogram.types import (
     CallbackQuery,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    InputRichMessage,
     Message,
 )
 
@@ -24,7 +25,7 @@ from tests.browser import needs_browser, open_browser
 from tests.playground_client import Person
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, FilePayload, Page
 
 playwright_api = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
 expect = playwright_api.expect
@@ -346,6 +347,7 @@ async def test_the_last_own_text_is_edited_with_the_arrow(
     async with Person(playground.url) as anna:
         sent = await anna.send("tpyo")
         await page.goto(playground.url, wait_until="domcontentloaded")
+        await expect(page.get_by_test_id("message")).to_have_count(1)
         await page.get_by_test_id("composer").press("ArrowUp")
         await expect(page.get_by_test_id("composer")).to_have_value("tpyo")
 
@@ -375,3 +377,282 @@ async def test_nothing_sticks_out_on_a_narrow_phone(playground: Playground, page
         assert width <= 360
         await expect(page.get_by_test_id("user-switch")).to_be_visible()
         await expect(page.get_by_test_id("send")).to_be_in_viewport()
+
+
+REPLY = "reply-bar"
+
+
+def quotes(message: Message) -> str:
+    quoted = message.reply_to_message
+    what = message.text or ContentType(message.content_type).value
+    return f"{what} > {quoted.text if quoted else None}"
+
+
+@asynccontextmanager
+async def asking(playground: Playground) -> AsyncIterator[Bot]:
+    """A bot that says what a message was and what it answered; /ask opens a reply."""
+    dispatcher = Dispatcher()
+
+    @dispatcher.message(F.text == "/ask")
+    async def ask(message: Message) -> None:
+        row = keyboard(button("Cancel", "cancel"), force_reply=True)
+        await message.answer("New name?", reply_markup=row)
+
+    @dispatcher.message()
+    async def say(message: Message) -> None:
+        await message.answer(quotes(message))
+
+    @dispatcher.callback_query()
+    async def cancel(query: CallbackQuery) -> None:
+        await query.answer()
+        assert isinstance(query.message, Message)
+        row = keyboard(button("Back", "back"))
+        await query.message.edit_text("The name stays", reply_markup=row)
+
+    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
+    await bot.set_my_commands(
+        [
+            BotCommand(command="fork", description="Copy"),
+            BotCommand(command="list", description="All"),
+        ]
+    )
+    polling = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False))
+    try:
+        await playground.wait_for_call("getUpdates")
+        yield bot
+    finally:
+        await dispatcher.stop_polling()
+        await polling
+
+
+async def is_asked(page: "Page") -> None:
+    await page.get_by_test_id("composer").fill("/ask")
+    await page.get_by_test_id("send").click()
+    await expect(page.get_by_test_id(REPLY)).to_contain_text("New name?")
+
+
+async def said(page: "Page", text: str) -> None:
+    last = page.locator('[data-testid="message"][data-out="false"]').last
+    await expect(last.get_by_test_id("text")).to_have_text(text)
+
+
+async def test_a_command_from_the_list_is_sent_as_the_reply(
+    playground: Playground, page: "Page"
+) -> None:
+    async with asking(playground) as bot:
+        sent = await bot.send_message(1001, "An answer with /list")
+        await page.goto(playground.url, wait_until="domcontentloaded")
+        answer = page.locator(f'[data-message-id="{sent.message_id}"]')
+        await answer.hover()
+        await answer.get_by_test_id("reply").click()
+        await page.get_by_test_id("composer").fill("/fork")
+        await expect(page.get_by_test_id("commands")).to_be_visible()
+        await page.keyboard.press("Enter")
+
+        await said(page, "/fork > An answer with /list")
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+        await expect(page.get_by_test_id("composer")).to_have_value("")
+
+        await is_asked(page)
+        await answer.get_by_test_id("command").click()
+        await said(page, "/list > New name?")
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+
+        await page.get_by_test_id("composer").fill("And a question")
+        await page.get_by_test_id("menu-button").click()
+        await page.get_by_test_id("command-option").first.click()
+        await said(page, "/fork > None")
+        await expect(page.get_by_test_id("composer")).to_have_value("And a question")
+        await page.get_by_test_id("composer").press("Enter")
+        await said(page, "And a question > None")
+
+
+async def test_attachments_are_sent_as_the_reply(playground: Playground, page: "Page") -> None:
+    file: FilePayload = {"name": "chats", "mimeType": "text/plain", "buffer": b"{}"}
+    async with asking(playground):
+        await page.goto(playground.url, wait_until="domcontentloaded")
+        await page.get_by_test_id("start").click()
+        await is_asked(page)
+        await page.get_by_test_id("file").set_input_files(files=file)
+        await said(page, "document > New name?")
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+
+        for kind, attached in (("sticker", "sticker"), ("voice", "attach-mic")):
+            await is_asked(page)
+            await page.get_by_test_id("attach").click()
+            await page.get_by_test_id(attached).first.click()
+            await said(page, f"{kind} > New name?")
+            await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+
+        await page.get_by_test_id("attach").click()
+        await page.get_by_test_id("sticker").first.click()
+        await said(page, "sticker > None")
+
+
+async def test_what_did_not_go_out_can_be_sent_again_as_the_same_reply(
+    playground: Playground, page: "Page"
+) -> None:
+    file: FilePayload = {"name": "chats.json", "mimeType": "application/json", "buffer": b"{}"}
+    await page.route("**/document", lambda route: route.abort())
+    async with asking(playground):
+        await page.goto(playground.url, wait_until="domcontentloaded")
+        await page.get_by_test_id("start").click()
+        await is_asked(page)
+        await page.get_by_test_id("composer").fill("all of them")
+        await page.get_by_test_id("file").set_input_files(files=file)
+
+        await expect(page.get_by_test_id("toast")).to_be_visible()
+        await expect(page.get_by_test_id(REPLY)).to_contain_text("New name?")
+        await expect(page.get_by_test_id("composer")).to_have_value("all of them")
+        await page.get_by_test_id("composer").press("Enter")
+        await said(page, "all of them > New name?")
+
+
+async def test_a_cancelled_question_closes_the_reply(playground: Playground, page: "Page") -> None:
+    async with asking(playground) as bot:
+        await page.goto(playground.url, wait_until="domcontentloaded")
+        await page.get_by_test_id("start").click()
+        await is_asked(page)
+        await page.get_by_test_id("composer").fill("A question")
+        question = page.locator('[data-testid="message"][data-out="false"]').last
+
+        await question.get_by_test_id("button").click()
+
+        await expect(question.get_by_test_id("text")).to_have_text("The name stays")
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+        await page.get_by_test_id("composer").press("Enter")
+        await said(page, "A question > None")
+        await page.reload(wait_until="domcontentloaded")
+        await expect(page.locator(ONLINE)).to_be_visible()
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+
+        # One who answers an edited message of another kind still does so.
+        sent = await bot.send_message(1001, "On its way")
+        answer = page.locator(f'[data-message-id="{sent.message_id}"]')
+        await answer.hover()
+        await answer.get_by_test_id("reply").click()
+        await bot.edit_message_text("Here it is", chat_id=1001, message_id=sent.message_id)
+        await expect(page.get_by_test_id(REPLY)).to_contain_text("Here it is")
+        await bot.delete_message(1001, sent.message_id)
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+
+
+async def test_an_open_question_is_asked_again_after_a_reload(
+    playground: Playground, page: "Page"
+) -> None:
+    async with asking(playground) as bot:
+        await page.goto(playground.url, wait_until="domcontentloaded")
+        await page.get_by_test_id("start").click()
+        await is_asked(page)
+        await bot.send_message(1001, "By the way")
+
+        await page.reload(wait_until="domcontentloaded")
+
+        await expect(page.get_by_test_id(REPLY)).to_contain_text("New name?")
+        await page.get_by_test_id("composer").fill("Hotel")
+        await page.keyboard.press("Enter")
+        await said(page, "Hotel > New name?")
+        await page.reload(wait_until="domcontentloaded")
+        await expect(page.locator(ONLINE)).to_be_visible()
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+
+        await is_asked(page)
+        await page.get_by_test_id("user-1002").click()
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+        await page.get_by_test_id("user-1001").click()
+        await expect(page.get_by_test_id(REPLY)).to_contain_text("New name?")
+
+
+async def test_a_dismissed_question_stays_so_over_a_lost_connection(
+    page: "Page", tmp_path: Path
+) -> None:
+    state = tmp_path / "playground.json"
+    first = Playground(port=0, state_path=state)
+    await first.start()
+    async with asking(first):
+        await page.goto(first.url, wait_until="domcontentloaded")
+        await page.get_by_test_id("start").click()
+        await is_asked(page)
+        await page.get_by_test_id("reply-cancel").click()
+    await first.close()
+    await expect(page.get_by_test_id("status")).to_have_attribute("data-connected", "false")
+
+    port = int(first.url.rsplit(":", 1)[1].rstrip("/"))
+    async with Playground(port=port, state_path=state):
+        await expect(page.locator(ONLINE)).to_be_visible()
+        await expect(page.get_by_test_id(REPLY)).to_be_hidden()
+        await page.reload(wait_until="domcontentloaded")
+        await expect(page.get_by_test_id(REPLY)).to_contain_text("New name?")
+
+
+RICH = r"""# Head &lt;img src=x onerror=alert(1)>
+
+A **bold** [link](https://example.com/x) with $x<y$
+
+| Place | <u>Hours</u> |
+|:--|--:|
+| &lt;script>alert(1)&lt;/script> | 6 |
+
+- [x] done
+- [ ] open
+  1. first
+
+```python
+print("<b>")
+```
+
+$$\int_0^1$$
+
+> quote
+
+---
+
+<details><summary>More &lt;b></summary>
+
+hidden *words*
+
+</details>
+"""
+
+
+async def test_a_rich_message_is_drawn_by_its_blocks(playground: Playground, page: "Page") -> None:
+    async with running(playground) as bot:
+        await page.set_viewport_size({"width": 360, "height": 640})
+        wide = "|x" * 20 + "|\n" + "|-" * 20 + "|\n" + f"|{'word ' * 4}" * 20 + "|"
+        message = InputRichMessage(markdown=f"{RICH}\n\n{wide}\n\n{'w' * 300}")
+        await bot.send_rich_message(1001, message, reply_markup=keyboard(button("Go", "go")))
+        await page.goto(playground.url, wait_until="domcontentloaded")
+        text = page.get_by_test_id("text")
+
+        await expect(text.locator("h1")).to_have_text("Head <img src=x onerror=alert(1)>")
+        await expect(text.locator("p > b")).to_have_text("bold")
+        await expect(text.get_by_role("link")).to_have_attribute("href", "https://example.com/x")
+        await expect(text.locator("p > code")).to_have_text("x<y")
+        await expect(text.locator(".formula")).to_have_text("∫₀¹")
+        table = text.get_by_role("table").first
+        await expect(table.get_by_role("columnheader")).to_have_text(["Place", "Hours"])
+        await expect(table.get_by_role("cell")).to_have_text(["<script>alert(1)</script>", "6"])
+        await expect(table.get_by_role("cell").last).to_have_css("text-align", "right")
+        await expect(text.get_by_role("checkbox").first).to_be_checked()
+        await expect(text.get_by_role("checkbox").last).not_to_be_checked()
+        await expect(text.get_by_role("listitem").last).to_have_text("1.first")
+        await expect(text.locator("pre")).to_have_text('print("<b>")')
+        await expect(text.locator("blockquote")).to_have_text("quote")
+        await expect(text.locator("hr")).to_have_count(1)
+        await expect(text.locator("details i")).to_be_hidden()
+        await text.get_by_text("More <b>").click()
+        await expect(text.locator("details i")).to_have_text("words")
+        await expect(page.locator("img, script:not([src])")).to_have_count(0)
+        right = await page.evaluate("""() => Math.max(...[...document.querySelectorAll(
+            ".message, .bubble, .bubble > *, .rich > *"
+        )].map((node) => node.getBoundingClientRect().right))""")
+        assert right <= 360
+
+        await page.locator('[data-message-id="1"]').hover()
+        await page.get_by_test_id("reply").click()
+        await expect(page.get_by_test_id(REPLY)).to_contain_text(
+            "Head <img src=x onerror=alert(1)>"
+        )
+        await page.get_by_test_id("composer").fill("And?")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_test_id("quoted")).to_contain_text("A bold link with x<y Place")

@@ -425,3 +425,17 @@ async def test_a_bot_of_aiogram_lives_here(playground: Playground, anna: Person)
     await dispatcher.stop_polling()
     await polling
     assert stopped == [5]
+
+
+async def test_a_sticker_and_a_voice_message_can_be_replies(call: Call, anna: Person) -> None:
+    await call("sendMessage", chat_id=1001, text="New name?")
+
+    await anna._post("sticker", {"emoji": "👍", "reply_to": 1})
+    await anna._post("voice", {"duration": 3, "reply_to": 1})
+
+    _, updates = await call("getUpdates")
+    replies = [update["message"]["reply_to_message"] for update in updates]
+    assert [reply["text"] for reply in replies] == ["New name?", "New name?"]
+    for action in ("sticker", "voice"):
+        with pytest.raises(AssertionError, match="the message to reply to is gone"):
+            await anna._post(action, {"reply_to": 99})

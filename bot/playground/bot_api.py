@@ -38,6 +38,7 @@ _METHODS: Final[Mapping[type[m.TelegramMethod[Any]], _Handler]] = MappingProxyTy
         m.AnswerCallbackQuery: receiving.answer_callback_query,
         m.AnswerInlineQuery: inline.answer_inline_query,
         m.SendMessage: sending.send_message,
+        m.SendRichMessage: sending.send_rich_message,
         m.SendDocument: sending.send_document,
         m.SendMessageDraft: sending.send_message_draft,
         m.SendChatAction: sending.send_chat_action,

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from .entities import Entity
 from .feed import Feed
+from .formulas import readable_formulas
 from .keyboards import Markup
 
 Wire = dict[str, Any]
@@ -159,10 +160,13 @@ class Dialog:
         """The wire form, and what the Bot API does not give back but a page draws."""
         markup = message.reply_markup or {}
         placeholder = markup.get("input_field_placeholder", "")
-        return self.wire(message) | {
+        view = self.wire(message) | {
             "reactions": message.reactions,
             "force_reply": {"placeholder": placeholder} if markup.get("force_reply") else None,
         }
+        if rich := message.content.get("rich_message"):
+            view["formulas"] = readable_formulas(rich["blocks"])
+        return view
 
     def show(self, message: Message) -> None:
         self.feed.publish({"type": "message", "message": self.view(message)})

@@ -37,10 +37,12 @@ class _Press(_Action):
 
 class _SendSticker(_Action):
     emoji: str = Field("👍", min_length=1, max_length=16)
+    reply_to: int | None = None
 
 
 class _SendVoice(_Action):
     duration: int = Field(3, ge=1, le=3600)
+    reply_to: int | None = None
 
 
 class _SendDocument(_Action):
@@ -150,12 +152,12 @@ class PersonApi:
 
     async def _sticker(self, request: web.Request) -> web.Response:
         dialog, action = await self._action(request, _SendSticker)
-        message = await persons.send_sticker(self._world, dialog, action.emoji)
+        message = await persons.send_sticker(self._world, dialog, action.emoji, action.reply_to)
         return web.json_response({"messages": [dialog.view(message)]})
 
     async def _voice(self, request: web.Request) -> web.Response:
         dialog, action = await self._action(request, _SendVoice)
-        message = await persons.send_voice(self._world, dialog, action.duration)
+        message = await persons.send_voice(self._world, dialog, action.duration, action.reply_to)
         return web.json_response({"messages": [dialog.view(message)]})
 
     async def _document(self, request: web.Request) -> web.Response:

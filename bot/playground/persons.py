@@ -56,8 +56,11 @@ def _first_part(text: str) -> str:
     return part
 
 
-async def send_sticker(world: World, dialog: Dialog, emoji: str) -> Message:
+async def send_sticker(
+    world: World, dialog: Dialog, emoji: str, reply_to: int | None = None
+) -> Message:
     """Only its emoji is real: there are no bytes behind a sticker here."""
+    _check_reply(dialog, reply_to)
     sticker = _fake_file("CAAC") | {
         "type": "regular",
         "width": 512,
@@ -67,13 +70,16 @@ async def send_sticker(world: World, dialog: Dialog, emoji: str) -> Message:
         "emoji": emoji,
         "set_name": "playground",
     }
-    return await _send(world, dialog, {"sticker": sticker})
+    return await _send(world, dialog, {"sticker": sticker}, reply_to)
 
 
-async def send_voice(world: World, dialog: Dialog, duration: int) -> Message:
+async def send_voice(
+    world: World, dialog: Dialog, duration: int, reply_to: int | None = None
+) -> Message:
     """Only its length is real: there are no bytes behind a voice message here."""
+    _check_reply(dialog, reply_to)
     voice = {"duration": duration, "mime_type": "audio/ogg"} | _fake_file("AwAC")
-    return await _send(world, dialog, {"voice": voice})
+    return await _send(world, dialog, {"voice": voice}, reply_to)
 
 
 async def send_document(

@@ -1,4 +1,4 @@
-"""sendMessage, sendDocument, sendMessageDraft, sendChatAction."""
+"""sendMessage, sendRichMessage, sendDocument, sendMessageDraft, sendChatAction."""
 
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ from aiogram.methods import (
     SendDocument,
     SendMessage,
     SendMessageDraft,
+    SendRichMessage,
 )
 from aiogram.types import ReplyParameters
 
@@ -18,6 +19,7 @@ from .errors import BotApiError
 from .files import StoredFile
 from .formatting import formatted
 from .keyboards import checked_markup
+from .rich import rich_content
 from .world import World
 
 MAX_TEXT: Final = 4096
@@ -52,6 +54,12 @@ async def send_message(world: World, request: Request) -> Wire:
     if text.length > MAX_TEXT:
         raise BotApiError("message is too long")
     return await _send(world, dialog, request, text.wire() | link_preview(method))
+
+
+async def send_rich_message(world: World, request: Request) -> Wire:
+    method: SendRichMessage = request.method
+    dialog = world.dialog(method.chat_id)
+    return await _send(world, dialog, request, rich_content(method.rich_message))
 
 
 async def send_document(world: World, request: Request) -> Wire:
@@ -111,10 +119,12 @@ def link_preview(method: SendMessage | EditMessageText) -> Wire:
     return {"link_preview_options": {"is_disabled": True}} if hidden else {}
 
 
-def _reply(dialog: Dialog, method: SendMessage | SendDocument) -> dict[str, Any]:
+def _reply(dialog: Dialog, method: SendMessage | SendDocument | SendRichMessage) -> dict[str, Any]:
     """What the message answers to; raises BotApiError when that is gone and must not be."""
     parameters = method.reply_parameters
     if parameters is None:
+        if isinstance(method, SendRichMessage):
+            return {}
         message_id = method.reply_to_message_id
         may_be_gone = method.allow_sending_without_reply
     else:

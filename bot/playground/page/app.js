@@ -1,6 +1,6 @@
 // Brings the parts together: who is writing, what the server tells, what the person does.
 
-import { Composer } from "./composer.js";
+import { asks, Composer } from "./composer.js";
 import { Connection } from "./connection.js";
 import { DialogView } from "./dialog.js";
 import { avatar, copy, element, initial } from "./dom.js";
@@ -18,7 +18,7 @@ class App {
     this.action = null;
     this.waiting = new Map();
     this.context = {
-      onCommand: (command) => this.act("send", { text: command }),
+      onCommand: (command) => this.composer.deliver("send", { text: command }),
       onToast: toast,
       onReply: (message) => this.composer.reply(message),
       onPress: (message, button) => this.press(message, button),
@@ -99,6 +99,7 @@ class App {
     this.view.reset(dialog.messages, dialog.drafts);
     this.setBot(dialog.bot);
     this.drawAbout();
+    this.composer.resume(dialog.messages);
     if (matchMedia("(hover: hover)").matches) byId("composer").focus();
   }
 
@@ -106,7 +107,8 @@ class App {
     const isNew = !this.view.messages.has(message.message_id);
     this.view.show(message);
     this.drawAbout();
-    if (isNew && message.force_reply) this.composer.reply(message, message.force_reply.placeholder);
+    if (isNew && asks(message)) this.composer.reply(message);
+    else this.composer.refresh(message);
   }
 
   onAnswer(answer) {

@@ -8,6 +8,16 @@ const MAX_FILE_BYTES = 35 * 1024 * 1024;
 
 const byId = (id) => document.getElementById(id);
 
+export function asks(message) {
+  return Boolean(message.force_reply && !message.edit_date);
+}
+
+// The newest message that forces a reply, unless the person has answered or gone on without it.
+function openQuestion(messages) {
+  const question = messages.findLast((message) => message.force_reply || !message.from.is_bot);
+  return question && asks(question) ? question : null;
+}
+
 export class Composer {
   constructor({ onAction, onEditLast, onToast }) {
     this.onAction = onAction;
@@ -23,6 +33,7 @@ export class Composer {
     this.startButton = byId("start");
     this.commands = [];
     this.mode = { kind: "write" };
+    this.dismissed = null;
     this.selected = 0;
     this.listen();
   }
@@ -36,6 +47,7 @@ export class Composer {
     byId("quote-cancel").setAttribute("aria-label", words.cancel);
     this.drawAttachMenu();
     this.field.value = "";
+    this.dismissed = null;
     this.write();
     this.hideMenus();
   }
@@ -60,11 +72,31 @@ export class Composer {
     this.drawSend();
   }
 
-  reply(message, placeholder = "") {
+  reply(message) {
     if (this.mode.kind === "edit") this.field.value = "";
     this.mode = { kind: "reply", message };
-    this.field.placeholder = placeholder || this.words.message;
+    this.field.placeholder = message.force_reply?.placeholder || this.words.message;
     this.drawQuote("reply", this.words.replyTo(message.from.first_name), message);
+  }
+
+  // After a (re)connection: what was said meanwhile counts, and an open question is asked again.
+  resume(messages) {
+    const { message } = this.mode;
+    const current = messages.find((shown) => shown.message_id === message?.message_id);
+    if (message && current) this.refresh(current);
+    else if (message) this.write();
+    const question = openQuestion(messages);
+    const idle = this.mode.kind === "write";
+    if (idle && question && question.message_id !== this.dismissed) this.reply(question);
+  }
+
+  // A question that is edited asks no more; Telegram gives back that it once forced a reply.
+  refresh(message) {
+    const shown = this.mode.message;
+    if (shown?.message_id !== message.message_id) return;
+    if (asks(shown) && !asks(message)) return this.write();
+    this.mode.message = message;
+    byId("quote-text").textContent = preview(message, this.words);
   }
 
   edit(message) {
@@ -97,18 +129,31 @@ export class Composer {
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.onEscape());
   }
 
-  async submit() {
+  submit() {
     const text = this.field.value;
-    if (!text.trim()) return;
+    if (!text.trim()) return undefined;
     const { kind, message } = this.mode;
-    const reply = kind === "reply" ? { reply_to: message.message_id } : {};
-    this.field.value = "";
-    this.write();
+    if (kind === "edit") return this.deliver("edit", { message_id: message.message_id, text }, text);
+    return this.deliver("send", { text }, text);
+  }
+
+  // Whatever is sent answers the message in the bar and closes it, as in Telegram.
+  async deliver(action, body, typed = "") {
+    const before = this.mode;
+    const reply = before.kind === "reply" ? { reply_to: before.message.message_id } : {};
+    if (typed) this.field.value = "";
+    if (typed || before.kind === "reply") this.write();
     this.hideMenus();
-    const body = kind === "edit" ? { message_id: message.message_id, text } : { text, ...reply };
-    const done = await this.onAction(kind === "edit" ? "edit" : "send", body);
-    // What was not sent is not lost either.
-    if (!done && !this.field.value) this.field.value = text;
+    const after = this.mode;
+    const done = await this.onAction(action, { ...body, ...reply });
+    // What was not sent is not lost either, unless the person has gone on to something else.
+    if (!done && this.mode === after && !this.field.value) this.restore(before, typed);
+  }
+
+  restore(mode, typed) {
+    if (mode.kind === "reply") this.reply(mode.message);
+    if (mode.kind === "edit") this.edit(mode.message);
+    this.field.value = typed;
     this.drawSend();
   }
 
@@ -142,6 +187,7 @@ export class Composer {
 
   cancel() {
     if (this.mode.kind === "edit") this.field.value = "";
+    if (this.mode.kind === "reply") this.dismissed = this.mode.message.message_id;
     this.write();
   }
 
@@ -206,10 +252,8 @@ export class Composer {
   }
 
   sendCommand(command) {
-    this.field.value = "";
-    this.hideMenus();
-    this.drawSend();
-    this.onAction("send", { text: `/${command.command}` });
+    const typed = this.typedCommand() === null ? "" : this.field.value;
+    this.deliver("send", { text: `/${command.command}` }, typed);
   }
 
   toggleAttachMenu() {
@@ -223,18 +267,13 @@ export class Composer {
     const item = (name, label, action) =>
       element("button", { type: "button", role: "menuitem", data: { testid: `attach-${name}` }, on: { click: action } }, icon(name), label);
     const stickers = STICKERS.map((emoji) =>
-      element("button", { type: "button", "aria-label": `${this.words.sticker} ${emoji}`, data: { testid: "sticker" }, on: { click: () => this.attached("sticker", { emoji }) } }, emoji),
+      element("button", { type: "button", "aria-label": `${this.words.sticker} ${emoji}`, data: { testid: "sticker" }, on: { click: () => this.deliver("sticker", { emoji }) } }, emoji),
     );
     this.attachMenu.replaceChildren(
       item("file", this.words.file, () => byId("file").click()),
-      item("mic", this.words.voice, () => this.attached("voice", { duration: 3 })),
+      item("mic", this.words.voice, () => this.deliver("voice", { duration: 3 })),
       element("div", { class: "stickers" }, ...stickers),
     );
-  }
-
-  attached(action, body) {
-    this.hideMenus();
-    this.onAction(action, body);
   }
 
   async sendFile(file) {
@@ -249,9 +288,7 @@ export class Composer {
     });
     const content = url.slice(url.indexOf(",") + 1);
     const caption = this.field.value;
-    this.field.value = "";
-    this.drawSend();
-    this.onAction("document", { name: file.name, mime_type: file.type || null, content, caption });
+    this.deliver("document", { name: file.name, mime_type: file.type || null, content, caption }, caption);
   }
 
   hideMenus() {

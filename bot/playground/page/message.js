@@ -1,6 +1,7 @@
 // One message as a bubble: what it answers to, its content, its keyboard; and a growing answer.
 
 import { avatar, element, icon } from "./dom.js";
+import { plainText, renderRich } from "./rich.js";
 import { renderText } from "./text.js";
 
 const STYLES = new Set(["danger", "success", "primary"]);
@@ -58,7 +59,8 @@ export function preview(message, words) {
   if (message.sticker) return `${message.sticker.emoji} ${words.sticker}`;
   if (message.voice) return words.voice;
   if (message.document) return message.caption || message.document.file_name;
-  return (message.text ?? "").replace(/\s+/g, " ").slice(0, 160);
+  const text = message.rich_message ? plainText(message.rich_message.blocks) : (message.text ?? "");
+  return text.replace(/\s+/g, " ").slice(0, 160);
 }
 
 export function time(seconds) {
@@ -68,6 +70,7 @@ export function time(seconds) {
 function content(message, context) {
   if (message.sticker) return element("div", { class: "sticker" }, message.sticker.emoji);
   if (message.voice) return voice(message.voice);
+  if (message.rich_message) return renderRich(message.rich_message, message.formulas, context);
   const fragment = document.createDocumentFragment();
   if (message.document) fragment.append(fileLink(message.document, context));
   const text = message.text ?? message.caption ?? "";

@@ -69,7 +69,7 @@ function renderEntity(text, entity, from, to, inner, context) {
   }
 }
 
-function link(url, content) {
+export function link(url, content) {
   let safe = false;
   try {
     safe = SAFE_LINKS.has(new URL(url).protocol);
@@ -96,11 +96,11 @@ function command(source, context) {
   return pressable("span", properties, () => context.onCommand(source), source);
 }
 
-function code(source, context) {
-  return pressable("code", { title: context.words.copy }, () => copied(source, context), source);
+export function code(source, context, shown = source) {
+  return pressable("code", { title: context.words.copy }, () => copied(source, context), shown);
 }
 
-function block(source, language, context) {
+export function block(source, language, context) {
   const head = element(
     "button",
     { class: "block-head", type: "button", on: { click: () => copied(source, context) } },

@@ -465,3 +465,12 @@ def test_it_splits_behind_lines_then_behind_words_then_anywhere() -> None:
 def test_what_is_sendable_can_be_encoded_and_is_as_long(text: str) -> None:
     assert utf16_length(sendable(text)) == utf16_length(text)
     sendable(text).encode()
+
+
+@pytest.mark.parametrize("signs", ["$", "$$"])
+def test_roots_within_roots_are_shown_as_they_are_written(signs: str) -> None:
+    """Twice the time for each more, in the library: sixty of them would never end."""
+    roots = r"\sqrt" * 60
+    assert roots in shown(render(f"a {signs}{roots} 2{signs} b"))
+    assert roots in preview(f"a {signs}{roots} 2{signs} b").text
+    assert "√" in shown(render(rf"a {signs}\sqrt{{\sqrt{{2}}}}{signs} b"))

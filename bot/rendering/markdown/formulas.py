@@ -17,6 +17,7 @@ from .words import holds, without_commands
 
 _LENGTH: Final = 1000  # characters; the conversion of a formula takes time by their square
 _BRACES: Final = 100
+_ROOTS: Final = 8  # and by two to the power of how many roots are in each other
 _LATEX: Final = re.compile(r"\\\\|\\[()\[\]]")
 _LOOKS_MATHEMATICAL: Final = re.compile(r"[\\^_=+<>/*|\d]")
 _GLUED: Final = re.compile(r"[\w'\"=]", re.ASCII)
@@ -45,7 +46,8 @@ def formula_edits(document: Document) -> Iterator[Edit]:
 @functools.lru_cache(maxsize=1024)
 def _readable(latex: str) -> str | None:
     """A formula in Unicode, or nothing when letters or digits of it would get lost."""
-    if len(latex) > _LENGTH or latex.count("{") > _BRACES:
+    is_long = len(latex) > _LENGTH or latex.count("{") > _BRACES
+    if is_long or latex.count(r"\sqrt") > _ROOTS:
         return None
     shown = convert(f"$${latex}$$")[0]
     # Commands lose their names; what they say of (½, ²) is compared decomposed.

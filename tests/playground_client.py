@@ -6,7 +6,8 @@
         await anna.wait_text(greeting, "143 chats")       # the same message, edited
 
 Messages are dictionaries as in the Bot API (``message_id``, ``text``, ``reply_markup``, …) with
-two more keys: ``reactions`` and ``force_reply`` (None or ``{"placeholder": …}``). A dialog is a
+more keys: ``reactions`` and ``force_reply`` (None or ``{"placeholder": …}``), and on rich messages
+``formulas`` (in Unicode, by their LaTeX). A dialog is a
 dictionary with ``version``, ``person``, ``bot`` (``commands``, ``description``, …), ``messages``,
 ``drafts`` (``draft_id`` as text, ``text``, ``can_stop``, ``frames``), ``chat_action``, ``pending``
 (pressed, not answered) and ``answers`` (the last 50: ``id``, ``message_id``, ``text``,

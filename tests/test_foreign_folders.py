@@ -661,7 +661,7 @@ LAYOUTS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("edit", LAYOUTS.values(), ids=LAYOUTS)
 async def test_what_an_editor_has_broken_into_other_lines_is_all_there(
-    tmp_path: Path, edit: Callable[[str], str]
+    tmp_path: Path, edit: Callable[[str], str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its first line and its end are ours, so that it looks as if we had written it."""
     everything = ["1", "2", "3"]
@@ -693,6 +693,7 @@ async def test_what_an_editor_has_broken_into_other_lines_is_all_there(
         assert texts(await manager.remove_last_exchange(USER, chat)) == ["3"]
         assert texts(await manager.get_messages(USER, chat)) == ["1", "2"]
     assert put_aside(tmp_path) == []
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize(

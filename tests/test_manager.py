@@ -146,6 +146,20 @@ async def test_one_chat_by_its_id(chats: ConversationManager) -> None:
     assert await chats.get_conversation(USER + 1, chat) is None
 
 
+async def test_the_trash_shows_what_was_deleted_last_first(tmp_path: Path) -> None:
+    """By the times of deletion, and not in the order in which the folder lists the files."""
+    async with opened(tmp_path) as storage:
+        manager = ConversationManager(storage, clock=Clock())
+        for day in (3, 1, 4, 2):
+            await storage.create(new_chat(f"day-{day}"))
+            deleted_at = f"2026-05-0{day}T12:00:00+00:00"
+            await storage.delete(
+                USER, f"day-{day}", deleted_at=deleted_at, successor=new_chat("left")
+            )
+        deleted = [chat.conversation_id for chat in await manager.list_deleted(USER)]
+        assert deleted == ["day-4", "day-3", "day-2", "day-1"]
+
+
 async def test_the_trash_forgets_after_its_time(tmp_path: Path) -> None:
     async with opened(tmp_path) as storage:
         clock = Clock()

@@ -166,6 +166,43 @@ class TestMessages:
         assert texts(await storage.read_last(USER, "a", 10**30)) == ["1", "2", "3", "4", "5"]
         assert await storage.read_last(USER, "b", 2) == []
 
+    async def test_more_of_the_last_messages_than_were_asked_for_before(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("a"))
+        for number in range(1, 31):
+            await add(storage, "a", str(number), number)
+        for chat in ("b", "c", "d", "e", "f"):  # so that "a" is not the one used last
+            await storage.create(new_chat(chat))
+            assert await storage.load(USER, chat)
+        assert texts(await storage.read_last(USER, "a", 3)) == ["28", "29", "30"]
+        for number in range(31, 34):
+            await add(storage, "a", str(number), number)
+        for limit in (2, 6, 7, 33, 40):
+            expected = [str(number) for number in range(1, 34)][-limit:]
+            assert texts(await storage.read_last(USER, "a", limit)) == expected
+
+    async def test_the_first_message_makes_the_chat(self, storage: ConversationStorage) -> None:
+        chat = await storage.append_to_active(
+            new_chat("a", username="anna"), question("one"), updated_at=LATER, first_name="One"
+        )
+        assert (chat.conversation_id, chat.username, chat.name) == ("a", "anna", "One")
+        assert (chat.updated_at, chat.created_at) == (LATER, new_chat("a").created_at)
+        assert (await storage.read_index(USER)).username == "anna"
+
+    async def test_a_message_is_of_the_mode_of_the_active_chat(
+        self, storage: ConversationStorage
+    ) -> None:
+        await storage.create(new_chat("a"))
+        await storage.set_mode(USER, "a", "deep")
+        for number in (1, 2):
+            chat = await storage.append_to_active(
+                new_chat("never"), question(str(number), number), updated_at=LATER
+            )
+            assert chat.mode == "deep"
+        messages = await storage.read_last(USER, "a", 2)
+        assert [message.search_type for message in messages] == ["deep", "deep"]
+
     async def test_the_very_same_message_is_stored_once(
         self, storage: ConversationStorage
     ) -> None:

@@ -41,6 +41,8 @@ class ChatAction(StrEnum):
     UNDO = "u"
     UNDO_ACTIVE = "v"  # undo, and make it the active chat again
     RESTORE = "t"
+    OPEN_BELOW = "b"  # open it in a message of its own: what was pressed stands under an answer
+    RESTORE_BELOW = "y"
     AGAIN = "a"  # answer what has no whole answer yet
     REGENERATE = "g"  # answer anew what has one
     STOP = "s"
@@ -214,6 +216,14 @@ def belongs_to(markup: InlineKeyboardMarkup | None, owner: str) -> bool:
     return any(_owner_of(button.callback_data or "") == owner for button in buttons)
 
 
+def stands_under_answer(data: str | None) -> bool:
+    """Tell whether what was pressed belongs to an answer, which no menu may take the place of."""
+    try:
+        return ChatButton.unpack(data or "").action in _BELOW
+    except (TypeError, ValueError):
+        return False
+
+
 def _owner_of(data: str) -> str | None:
     for kind in _KINDS:
         try:
@@ -235,6 +245,8 @@ def _base36(number: int) -> str:
         digits = _DIGITS[digit] + digits
     return ("-" if number < 0 else "") + (digits or "0")
 
+
+_BELOW = frozenset({ChatAction.OPEN_BELOW, ChatAction.RESTORE_BELOW})
 
 _KINDS: tuple[Any, ...] = (
     ChatButton,

@@ -224,7 +224,8 @@ class Finisher:
             return "", None
         t = question.person.texts
         key = "answer-in-deleted" if chat.deleted_at else "answer-moved-on"
-        return t(key, name=display_name(chat, t)), open_keyboard(question.person, chat)
+        header = t(key, name=display_name(chat, t))
+        return header, open_keyboard(question.person, chat, under_answer=True)
 
     async def _find(self, question: Question) -> ConversationMetadata | None:
         user_id = question.person.user_id

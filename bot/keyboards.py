@@ -178,8 +178,11 @@ def rename_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboar
     return InlineKeyboardMarkup(inline_keyboard=[[button]], force_reply=True)
 
 
-def open_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardMarkup:
-    return InlineKeyboardMarkup(inline_keyboard=[[open_button(person, chat)]])
+def open_keyboard(
+    person: Person, chat: ConversationMetadata, *, under_answer: bool = False
+) -> InlineKeyboardMarkup:
+    button = open_button(person, chat, under_answer=under_answer)
+    return InlineKeyboardMarkup(inline_keyboard=[[button]])
 
 
 def again_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:

@@ -201,8 +201,9 @@ async def test_the_owners_press_is_taken(
     action: ChatAction, victim: Chats, make_client: MakeClient, telegram: FakeTelegram
 ) -> None:
     """What the test above presses are real buttons."""
-    undo = {ChatAction.UNDO, ChatAction.UNDO_ACTIVE, ChatAction.RESTORE}
-    chat = victim.deleted if action in undo else victim.active
+    undo = {ChatAction.UNDO, ChatAction.UNDO_ACTIVE}
+    restore = {ChatAction.RESTORE, ChatAction.RESTORE_BELOW}
+    chat = victim.deleted if action in undo | restore else victim.active
     owner = make_client(VICTIM)
     await owner.send("/chats")
     start = len(telegram.calls)

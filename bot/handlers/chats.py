@@ -29,7 +29,8 @@ def create_chats_router() -> Router:
     press(start_chat, MenuButton.filter(F.action == MenuAction.NEW))
     press(stay, MenuButton.filter(F.action == MenuAction.STAY))
     press(show_page_of_chat, ChatButton.filter(F.action == ChatAction.LIST))
-    press(open_chat, ChatButton.filter(F.action == ChatAction.OPEN))
+    opening = {ChatAction.OPEN, ChatAction.OPEN_BELOW}
+    press(open_chat, ChatButton.filter(F.action.in_(opening)))
     press(pin_chat, ChatButton.filter(F.action.in_({ChatAction.PIN, ChatAction.UNPIN})))
     return router
 

@@ -23,6 +23,7 @@ from conversations import ConversationMessage, ConversationMetadata
 FAMILY = re.compile(r"cv[a-z]*\d+:")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CHAT_ROOM = 64 - len("cv1:a:::")
 _HIT_ROOM = 64 - len("cvh1:::")  # bytes for what a hit's button carries
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -61,12 +62,29 @@ class MenuAction(StrEnum):
 
 
 class ChatButton(CallbackData, prefix="cv1"):
-    """`owner` is `owner_mark` of the one whose menu it is; `stamp` is `stamp_of` the chat."""
+    """`owner` is `owner_mark` of the one whose menu it is; `stamp` is `stamp_of` the chat.
+
+    Where another answer is asked for, `stamp` names the question; without it, that is the last.
+    """
 
     action: ChatAction
     chat: str
     owner: str = ""
     stamp: str = ""
+
+    @classmethod
+    def about(cls, action: ChatAction, chat: str, question_id: int, owner: str) -> ChatButton:
+        """Name a question, or its chat alone where the id of that leaves no room for more."""
+        stamp = _base36(question_id)
+        has_room = len(chat) + len(owner) + len(stamp) <= _CHAT_ROOM
+        return cls(action=action, chat=chat, owner=owner, stamp=stamp if has_room else "")
+
+    @property
+    def question_id(self) -> int | None:
+        try:
+            return int(self.stamp, 36)
+        except ValueError:
+            return None
 
 
 class MenuButton(CallbackData, prefix="cvm1"):

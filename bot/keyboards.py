@@ -185,18 +185,26 @@ def open_keyboard(
     return InlineKeyboardMarkup(inline_keyboard=[[button]])
 
 
-def again_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
-    label = person.texts("button-again")
-    return _single(person, label, ChatAction.AGAIN, conversation_id)
+def again_keyboard(
+    person: Person, conversation_id: str, question_id: int, *, anew: bool = False
+) -> InlineKeyboardMarkup:
+    """Offer another try; `anew` where there is a whole answer already."""
+    action = ChatAction.REGENERATE if anew else ChatAction.AGAIN
+    data = ChatButton.about(action, conversation_id, question_id, person.mark)
+    return _single(person.texts("button-again"), data)
 
 
-def regenerate_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
-    label = person.texts("button-regenerate")
-    return _single(person, label, ChatAction.REGENERATE, conversation_id)
+def regenerate_keyboard(
+    person: Person, conversation_id: str, question_id: int
+) -> InlineKeyboardMarkup:
+    action = ChatAction.REGENERATE
+    data = ChatButton.about(action, conversation_id, question_id, person.mark)
+    return _single(person.texts("button-regenerate"), data)
 
 
 def stop_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
-    return _single(person, person.texts("button-stop"), ChatAction.STOP, conversation_id)
+    data = ChatButton(action=ChatAction.STOP, chat=conversation_id, owner=person.mark)
+    return _single(person.texts("button-stop"), data)
 
 
 def trash_keyboard(
@@ -235,9 +243,5 @@ def _menu_page(person: Person, action: MenuAction) -> Callable[[int], MenuButton
     return lambda page: MenuButton(action=action, owner=person.mark, page=page)
 
 
-def _single(
-    person: Person, label: str, action: ChatAction, conversation_id: str
-) -> InlineKeyboardMarkup:
-    data = ChatButton(action=action, chat=conversation_id, owner=person.mark)
-    button = data_button(label, data)
-    return InlineKeyboardMarkup(inline_keyboard=[[button]])
+def _single(label: str, data: ChatButton) -> InlineKeyboardMarkup:
+    return InlineKeyboardMarkup(inline_keyboard=[[data_button(label, data)]])

@@ -298,6 +298,7 @@ answer-length = ✂️ The model's limit ended this answer. Ask it to go on.
 again-kept = The answer that was there stays.
 again-nothing = There is nothing here to answer anew.
 again-busy = An answer is on its way in this chat.
+again-newer = Newer questions came in this chat since. To have this one answered, ask it again in a reply to this message: it goes to the same chat.
 failed-refused = The model's provider withheld this answer.
 context-cut =
     { $count ->

@@ -230,8 +230,20 @@ def owner_mark(user_id: int, chat_id: int) -> str:
 
 def belongs_to(markup: InlineKeyboardMarkup | None, owner: str) -> bool:
     """Tell whether a menu has buttons of ours for this owner."""
-    buttons = [button for row in markup.inline_keyboard for button in row] if markup else []
-    return any(_owner_of(button.callback_data or "") == owner for button in buttons)
+    return any(_owner_of(data) == owner for data in _data_of(markup))
+
+
+def chat_of_card(markup: InlineKeyboardMarkup | None, owner: str) -> str | None:
+    """Give the chat that a message of ours is about, if it is one of this owner's chats alone."""
+    chats = set()
+    for data in _data_of(markup):
+        try:
+            button = ChatButton.unpack(data)
+        except (TypeError, ValueError):
+            continue
+        if button.action in _OF_ONE_CHAT and button.owner == owner:
+            chats.add(button.chat)
+    return chats.pop() if len(chats) == 1 else None
 
 
 def stands_under_answer(data: str | None) -> bool:
@@ -240,6 +252,11 @@ def stands_under_answer(data: str | None) -> bool:
         return ChatButton.unpack(data or "").action in _BELOW
     except (TypeError, ValueError):
         return False
+
+
+def _data_of(markup: InlineKeyboardMarkup | None) -> list[str]:
+    rows = markup.inline_keyboard if markup else []
+    return [button.callback_data or "" for row in rows for button in row]
 
 
 def _owner_of(data: str) -> str | None:
@@ -264,6 +281,16 @@ def _base36(number: int) -> str:
     return ("-" if number < 0 else "") + (digits or "0")
 
 
+_OF_ONE_CHAT = frozenset(  # what leads to another chat, or out of the trash, is not among them
+    {
+        ChatAction.RENAME,
+        ChatAction.FAST,
+        ChatAction.DEEP,
+        ChatAction.AGAIN,
+        ChatAction.REGENERATE,
+        ChatAction.STOP,
+    }
+)
 _BELOW = frozenset({ChatAction.OPEN_BELOW, ChatAction.RESTORE_BELOW})
 
 _KINDS: tuple[Any, ...] = (

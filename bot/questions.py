@@ -10,9 +10,15 @@ from typing import Any
 from aiogram import Bot
 from aiogram.types import Message
 
-from conversations import ConversationManager, ConversationMessage, clean_text
+from conversations import (
+    ConversationManager,
+    ConversationMessage,
+    ConversationMetadata,
+    clean_text,
+)
 
 from .answering import Answering
+from .callbacks import chat_of_card
 from .context import as_asked
 from .finishing import Question, estimate_tokens
 from .incoming import Receipt
@@ -199,19 +205,30 @@ class Questions:
     async def _store_where_replied(
         self, replied: Message, question: ConversationMessage, person: Person
     ) -> str | None:
-        """Store a question in the chat of a message; None where no chat has that one."""
+        """Store a question in the chat of a message, or of the chat's card that it is.
+
+        None where it is neither.
+        """
         found = await self._manager.find_message(
             person.user_id,
             replied.message_id,
             dialog_id=person.dialog_id,
             sent_at=replied.date,
         )
-        if found is None:
+        chat = found.chat if found is not None else await self._shown_on(replied, person)
+        if chat is None:
             return None
-        question.search_type = found.chat.mode
-        conversation_id = found.chat.conversation_id
+        question.search_type = chat.mode
+        conversation_id = chat.conversation_id
         stored = await self._manager.add_message(person.user_id, conversation_id, question)
         return conversation_id if stored else None
+
+    async def _shown_on(self, replied: Message, person: Person) -> ConversationMetadata | None:
+        """Give the chat that a message of the bot is about: a card, a failure, a draft."""
+        if replied.from_user is None or replied.from_user.id != bot_of(replied).id:
+            return None
+        chat = chat_of_card(replied.reply_markup, person.mark)
+        return await self._manager.get_conversation(person.user_id, chat) if chat else None
 
 
 def replied_to(message: Message) -> Message | None:

@@ -62,9 +62,10 @@ class MenuAction(StrEnum):
 
 
 class ChatButton(CallbackData, prefix="cv1"):
-    """`owner` is `owner_mark` of the one whose menu it is; `stamp` is `stamp_of` the chat.
+    """`owner` is `owner_mark` of the one whose menu it is.
 
-    Where another answer is asked for, `stamp` names the question; without it, that is the last.
+    `stamp` is to DELETE `stamp_of` the chat; to AGAIN and REGENERATE `question_stamp` of the
+    question, without which that is the last one; to FORK the moment at which it was shown.
     """
 
     action: ChatAction
@@ -73,9 +74,8 @@ class ChatButton(CallbackData, prefix="cv1"):
     stamp: str = ""
 
     @classmethod
-    def about(cls, action: ChatAction, chat: str, question_id: int, owner: str) -> ChatButton:
-        """Name a question, or its chat alone where the id of that leaves no room for more."""
-        stamp = _base36(question_id)
+    def stamped(cls, action: ChatAction, chat: str, stamp: str, owner: str) -> ChatButton:
+        """Carry a stamp of any length, or none where the chat's id leaves no room for it."""
         has_room = len(chat) + len(owner) + len(stamp) <= _CHAT_ROOM
         return cls(action=action, chat=chat, owner=owner, stamp=stamp if has_room else "")
 
@@ -266,6 +266,10 @@ def _owner_of(data: str) -> str | None:
         except (TypeError, ValueError):
             continue
     return None
+
+
+def question_stamp(message_id: int) -> str:
+    return _base36(message_id)
 
 
 def stamp_of(message_count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
@@ -22,6 +23,8 @@ from .callbacks import (
     SweepButton,
     TransferAction,
     TransferButton,
+    encode_moment,
+    question_stamp,
 )
 from .chat_names import button_name
 from .paging import page_of, page_within, turning_rows
@@ -65,11 +68,14 @@ def chat_keyboard(
     person: Person,
     chat: ConversationMetadata,
     *,
+    shown_at: datetime,
     answered: bool,
     instructed: bool = False,
     origin: ConversationMetadata | None = None,
 ) -> InlineKeyboardMarkup:
-    """`answered`: answers are ours to give, so that one can ask for another or a deeper one.
+    """`shown_at` tells two taps on one button from two buttons, shown one after the other.
+
+    `answered`: answers are ours to give, so that one can ask for another or a deeper one.
 
     `instructed`: and who gives them follows instructions of a chat's own. `origin` is the chat
     that this one was forked from.
@@ -84,7 +90,7 @@ def chat_keyboard(
         rows.append(_mode_row(person, chat))
     if instructed:
         rows.append([_instructions_button(person, chat)])
-    rows.append(_whole_row(person, chat))
+    rows.append(_whole_row(person, chat, shown_at))
     if origin is not None:
         rows.append([open_button(person, origin)])
     rows.append([chat_button(person, t("button-chats"), ChatAction.LIST, chat)])
@@ -101,7 +107,9 @@ def _naming_row(person: Person, chat: ConversationMetadata) -> list[InlineKeyboa
     ]
 
 
-def _whole_row(person: Person, chat: ConversationMetadata) -> list[InlineKeyboardButton]:
+def _whole_row(
+    person: Person, chat: ConversationMetadata, shown_at: datetime
+) -> list[InlineKeyboardButton]:
     """Fork, export or delete the chat with all that is in it."""
     t = person.texts
     row = [
@@ -109,7 +117,9 @@ def _whole_row(person: Person, chat: ConversationMetadata) -> list[InlineKeyboar
         chat_button(person, t("button-delete"), ChatAction.ASK_DELETE, chat, danger=True),
     ]
     if chat.message_count:
-        row.insert(0, chat_button(person, t("button-fork"), ChatAction.FORK, chat))
+        fork, stamp = ChatAction.FORK, encode_moment(shown_at)
+        data = ChatButton.stamped(fork, chat.conversation_id, stamp, person.mark)
+        row.insert(0, data_button(t("button-fork"), data))
     return row
 
 
@@ -190,15 +200,16 @@ def again_keyboard(
 ) -> InlineKeyboardMarkup:
     """Offer another try; `anew` where there is a whole answer already."""
     action = ChatAction.REGENERATE if anew else ChatAction.AGAIN
-    data = ChatButton.about(action, conversation_id, question_id, person.mark)
+    stamp = question_stamp(question_id)
+    data = ChatButton.stamped(action, conversation_id, stamp, person.mark)
     return _single(person.texts("button-again"), data)
 
 
 def regenerate_keyboard(
     person: Person, conversation_id: str, question_id: int
 ) -> InlineKeyboardMarkup:
-    action = ChatAction.REGENERATE
-    data = ChatButton.about(action, conversation_id, question_id, person.mark)
+    action, stamp = ChatAction.REGENERATE, question_stamp(question_id)
+    data = ChatButton.stamped(action, conversation_id, stamp, person.mark)
     return _single(person.texts("button-regenerate"), data)
 
 

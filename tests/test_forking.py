@@ -358,3 +358,24 @@ async def noted(manager: ConversationManager, chat: str, count: int) -> None:
             if len(messages) == count and all(message.sent_as for message in messages):
                 return
             await asyncio.sleep(0)
+
+
+async def test_a_double_tap_forks_once_and_a_fork_asked_for_later_anew(
+    client: Client, manager: ConversationManager
+) -> None:
+    await client.ask("one")
+    await noted(manager, (await opened(manager)).conversation_id, 2)
+    await client.send("/chats")
+    await client.press("one")
+    card = client.screen
+    await asyncio.gather(client.press("🔀 Fork", card), client.press("🔀 Fork", card))
+    copy = await opened(manager)
+    assert copy.forked_from is not None
+    assert len(await manager.list_conversations(1001)) == 2
+    assert client.toasts[-2:] == ["You are in the copy now", "You are in the copy now"]
+    await client.press("Open “one”", client.screen)
+    assert client.screen.message_id == card.message_id, "the same menu"
+    await manager.add_message(1001, copy.conversation_id, question("gone on in the copy", 99))
+    await client.press("🔀 Fork")
+    assert (await opened(manager)).conversation_id != copy.conversation_id
+    assert len(await manager.list_conversations(1001)) == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from aiogram import F, Router
 from aiogram.filters import Command, CommandObject
 from aiogram.types import CallbackQuery, Message
@@ -168,7 +170,15 @@ async def show_chat(
     origin = None
     if chat.forked_from is not None:
         origin = await manager.get_conversation(person.user_id, chat.forked_from)
-    screen = chat_screen(person, chat, messages, seen=seen, instructed=instructed, origin=origin)
+    screen = chat_screen(
+        person,
+        chat,
+        messages,
+        shown_at=datetime.now(UTC),
+        seen=seen,
+        instructed=instructed,
+        origin=origin,
+    )
     await show(event, screen)
 
 

@@ -223,6 +223,7 @@ sweep-facts =
        *[other] What is deleted can be brought back for { $days } days.
     }
 sweep-changed = Something came or went since you were asked. Delete them all the same?
+sweep-toast = Deleted
 sweep-done =
     { $count ->
         [one] 🧹 { $count } chat is deleted.
@@ -233,6 +234,7 @@ sweep-undone =
         [one] { $count } chat is back
        *[other] { $count } chats are back
     }
+sweep-undone-stay = { $back }, and “{ $name }” stays open
 
 ## Erasing everything
 

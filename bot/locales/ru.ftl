@@ -239,6 +239,7 @@ sweep-facts =
        *[other] Удалённое можно вернуть в течение { $days } дней.
     }
 sweep-changed = С тех пор что-то появилось или исчезло. Всё равно удалить?
+sweep-toast = Удалено
 sweep-done =
     { $count ->
         [one] 🧹 Удалён { $count } чат.
@@ -251,6 +252,7 @@ sweep-undone =
         [few] Вернулись { $count } чата
        *[other] Вернулось { $count } чатов
     }
+sweep-undone-stay = { $back }, а открыт по-прежнему «{ $name }»
 
 ## Стереть всё
 

@@ -151,8 +151,8 @@ async def test_a_person_is_told_when_too_many_questions_wait(
     for number in range(6):
         await client.send(f"more {number}")
     assert telegram.texts_in(1001) == [
-        "5 questions are waiting for answers here already. This one is saved; please ask again a"
-        " little later."
+        "5 questions are waiting for answers here already. This one is saved; after those, /again"
+        " has it answered."
     ]
     for _ in range(6):
         gate.go_on.release()

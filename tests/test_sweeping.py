@@ -17,7 +17,7 @@ from bot.callbacks import (
 )
 from conversations import ConversationManager, JsonStorage, StorageError
 from tests.chats import fill, question
-from tests.telegram import Client, MakeClient
+from tests.telegram import Client, MakeClient, keyboard_of
 
 
 async def names(manager: ConversationManager, user_id: int = 1001) -> list[str]:
@@ -236,3 +236,28 @@ async def test_what_is_deleted_at_once_is_said_of_them_all(
     await ask(anna, "🧹 Удалить все (2)")
     await anna.press("Удалить")
     assert anna.toasts[-1] == "Удалено"
+
+
+@pytest.mark.parametrize(
+    ("language", "pinned", "last_rows"),
+    [
+        ("ru", 1, [["🧹 Удалить незакреплённые (30)"], ["⚙️ Настройки"]]),
+        ("ru", 0, [["🧹 Удалить все (31)", "⚙️ Настройки"]]),
+        ("en", 1, [["🧹 Delete unpinned (30)"], ["⚙️ Settings"]]),
+        ("en", 0, [["🧹 Delete all (31)", "⚙️ Settings"]]),
+    ],
+)
+async def test_how_many_would_go_can_be_read_on_a_phone(
+    make_client: MakeClient,
+    manager: ConversationManager,
+    language: str,
+    pinned: int,
+    last_rows: list[list[str]],
+) -> None:
+    anna = make_client(1001, language)
+    for chat in (await fill(manager, 1001, 31))[:pinned]:
+        await manager.pin_conversation(1001, chat)
+    await anna.send("/chats")
+    rows = [[button.text for button in row] for row in keyboard_of(anna.screen).inline_keyboard]
+    assert rows[-len(last_rows) :] == last_rows
+    assert len(rows[-len(last_rows) - 1]) == 2, "what stands above is as it was"

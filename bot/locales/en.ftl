@@ -25,7 +25,10 @@ command-help = What I can do
 welcome =
     👋 Hello! Just write to me, and I answer.
 
-    Each subject can have a chat of its own: /new starts one, /chats shows them all and takes you from one to another. What is deleted can be brought back for { $days } days.
+    Each subject can have a chat of its own: /new starts one, /chats shows them all and takes you from one to another. What is deleted can be brought back for { $days ->
+        [one] { $days } day
+       *[other] { $days } days
+    }.
 help =
     Write to me, and I answer in the chat that is open.
 
@@ -133,7 +136,10 @@ button-cancel = Cancel
 ## Deleting and bringing back
 
 delete-title = 🗑 Delete “{ $name }”?
-delete-facts = { $messages }. It can be brought back for { $days } days.
+delete-facts = { $messages }. { $days ->
+        [one] It can be brought back for { $days } day.
+       *[other] It can be brought back for { $days } days.
+    }
 delete-changed = Messages came since you were asked. Delete it all the same?
 button-delete-confirm = Delete
 deleted-title = 🗑 “{ $name }” is deleted.
@@ -304,7 +310,7 @@ again-newer = Newer questions came in this chat since. To have this one answered
 failed-refused = The model's provider withheld this answer.
 context-cut =
     { $count ->
-        [one] ℹ️ This chat has grown long: from now on the model sees its last { $count } message only. All of it stays stored.
+        [1] ℹ️ This chat has grown long: from now on the model sees its last message only. All of it stays stored.
        *[other] ℹ️ This chat has grown long: from now on the model sees its last { $count } messages only. All of them stay stored.
     }
 mode-title = ⚙️ How shall “{ $name }” be answered?
@@ -320,8 +326,8 @@ button-open-chat = Open “{ $name }”
 button-again = 🔄 Try again
 queue-full =
     { $limit ->
-        [one] Your last question is still waiting for its answer. This one is saved; please ask again a little later.
-       *[other] { $limit } questions are waiting for answers here already. This one is saved; please ask again a little later.
+        [one] Your last question is still waiting for its answer. This one is saved; after that, /again has it answered.
+       *[other] { $limit } questions are waiting for answers here already. This one is saved; after those, /again has it answered.
     }
 closing = The bot is being restarted. Your question is saved; /again has it answered.
 closing-later = The bot is being restarted. Your question is saved, and is answered right after.

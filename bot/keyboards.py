@@ -31,6 +31,8 @@ from .paging import page_of, page_within, turning_rows
 from .person import Person
 from .texts import Texts
 
+_HALF_WIDTH = 20  # characters of a label beside another one
+
 
 def chats_keyboard(
     person: Person, chats: Sequence[ConversationMetadata], page: int, deleted: int
@@ -48,20 +50,25 @@ def chats_keyboard(
     if deleted:
         label = t("button-trash", count=deleted)
         rows.append([menu_button(person, label, MenuAction.TRASH)])
-    rows.append(_last_row(person, chats))
+    rows += _last_rows(person, chats)
     return InlineKeyboardMarkup(inline_keyboard=rows)
 
 
-def _last_row(person: Person, chats: Sequence[ConversationMetadata]) -> list[InlineKeyboardButton]:
+def _last_rows(
+    person: Person, chats: Sequence[ConversationMetadata]
+) -> list[list[InlineKeyboardButton]]:
     t = person.texts
     show_settings = SettingButton(name=SettingName.NONE, owner=person.mark)
-    row = [data_button(t("button-settings"), show_settings)]
+    settings = data_button(t("button-settings"), show_settings)
     unpinned = sum(not chat.pinned for chat in chats)
-    if unpinned > 1:  # a single one has a button of its own
-        key = "button-sweep" if unpinned == len(chats) else "button-sweep-unpinned"
-        sweep = SweepButton(action=SweepAction.ASK, owner=person.mark)
-        row.insert(0, data_button(t(key, count=unpinned), sweep))
-    return row
+    if unpinned < 2:  # a single one has a button of its own
+        return [[settings]]
+    key = "button-sweep" if unpinned == len(chats) else "button-sweep-unpinned"
+    label = t(key, count=unpinned)
+    sweep = data_button(label, SweepButton(action=SweepAction.ASK, owner=person.mark))
+    if len(label) > _HALF_WIDTH:  # a phone would cut off how many go
+        return [[sweep], [settings]]
+    return [[sweep, settings]]
 
 
 def chat_keyboard(

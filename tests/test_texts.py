@@ -150,6 +150,7 @@ def test_every_command_is_in_the_help(locale: str) -> None:
         ("en", "delete-facts", {"days": 30, "messages": "2 messages"}, "for 30 days."),
         ("ru", "queue-full", {"limit": 1}, "/again"),
         ("ru", "queue-full", {"limit": 5}, "/again"),
+        ("ru", "queue-full", {"limit": 21}, "Здесь уже ждёт ответа 21 вопрос."),
         ("en", "queue-full", {"limit": 1}, "/again"),
         ("en", "queue-full", {"limit": 5}, "/again"),
         ("ru", "nothing-to-stop", {}, "Сейчас нечего останавливать"),

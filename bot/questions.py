@@ -10,21 +10,16 @@ from typing import Any
 from aiogram import Bot
 from aiogram.types import Message
 
-from conversations import (
-    ConversationManager,
-    ConversationMessage,
-    ConversationMetadata,
-    clean_text,
-)
+from conversations import ConversationManager, ConversationMessage, clean_text
 
 from .answering import Answering
-from .callbacks import chat_of_card
 from .context import as_asked
 from .finishing import Question, estimate_tokens
 from .incoming import Receipt
 from .limits import Quotas, Refusal
 from .pastes import HeldPiece, Pastes, join_pieces, looks_cut
 from .person import Person
+from .prompts import shown_chat
 
 _SEARCHED_MESSAGES = 100
 
@@ -215,20 +210,17 @@ class Questions:
             dialog_id=person.dialog_id,
             sent_at=replied.date,
         )
-        chat = found.chat if found is not None else await self._shown_on(replied, person)
+        if found is not None:
+            chat = found.chat
+        else:
+            shown = shown_chat(replied, bot_of(replied), person)
+            chat = await self._manager.get_conversation(person.user_id, shown) if shown else None
         if chat is None:
             return None
         question.search_type = chat.mode
         conversation_id = chat.conversation_id
         stored = await self._manager.add_message(person.user_id, conversation_id, question)
         return conversation_id if stored else None
-
-    async def _shown_on(self, replied: Message, person: Person) -> ConversationMetadata | None:
-        """Give the chat that a message of the bot is about: a card, a failure, a draft."""
-        if replied.from_user is None or replied.from_user.id != bot_of(replied).id:
-            return None
-        chat = chat_of_card(replied.reply_markup, person.mark)
-        return await self._manager.get_conversation(person.user_id, chat) if chat else None
 
 
 def replied_to(message: Message) -> Message | None:

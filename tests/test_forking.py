@@ -345,21 +345,6 @@ async def test_the_menus_alone_fork_too(
     ]  # fmt: skip
 
 
-async def opened(manager: ConversationManager) -> ConversationMetadata:
-    chat = await manager.get_active_conversation(1001)
-    assert chat is not None
-    return chat
-
-
-async def noted(manager: ConversationManager, chat: str, count: int) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            messages = await manager.get_messages(1001, chat, 100)
-            if len(messages) == count and all(message.sent_as for message in messages):
-                return
-            await asyncio.sleep(0)
-
-
 async def test_a_double_tap_forks_once_and_a_fork_asked_for_later_anew(
     client: Client, manager: ConversationManager
 ) -> None:
@@ -379,3 +364,18 @@ async def test_a_double_tap_forks_once_and_a_fork_asked_for_later_anew(
     await client.press("🔀 Fork")
     assert (await opened(manager)).conversation_id != copy.conversation_id
     assert len(await manager.list_conversations(1001)) == 3
+
+
+async def opened(manager: ConversationManager) -> ConversationMetadata:
+    chat = await manager.get_active_conversation(1001)
+    assert chat is not None
+    return chat
+
+
+async def noted(manager: ConversationManager, chat: str, count: int) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            messages = await manager.get_messages(1001, chat, 100)
+            if len(messages) == count and all(message.sent_as for message in messages):
+                return
+            await asyncio.sleep(0)

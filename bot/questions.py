@@ -210,11 +210,10 @@ class Questions:
             dialog_id=person.dialog_id,
             sent_at=replied.date,
         )
+        shown = shown_chat(replied, bot_of(replied), person)
+        chat = await self._manager.get_conversation(person.user_id, shown) if shown else None
         if found is not None:
             chat = found.chat
-        else:
-            shown = shown_chat(replied, bot_of(replied), person)
-            chat = await self._manager.get_conversation(person.user_id, shown) if shown else None
         if chat is None:
             return None
         question.search_type = chat.mode

@@ -203,11 +203,14 @@ def open_keyboard(
 
 
 def again_keyboard(
-    person: Person, conversation_id: str, question_id: int, *, anew: bool = False
+    person: Person, conversation_id: str, question_id: int | None = None, *, anew: bool = False
 ) -> InlineKeyboardMarkup:
-    """Offer another try; `anew` where there is a whole answer already."""
+    """Offer another try for a question, or else for the last one of its chat.
+
+    `anew` where there is a whole answer already.
+    """
     action = ChatAction.REGENERATE if anew else ChatAction.AGAIN
-    stamp = question_stamp(question_id)
+    stamp = question_stamp(question_id) if question_id is not None else ""
     data = ChatButton.stamped(action, conversation_id, stamp, person.mark)
     return _single(person.texts("button-again"), data)
 

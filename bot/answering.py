@@ -8,6 +8,7 @@ file, and `sent_as=None` marks an answer of which that is not sure.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -78,6 +79,7 @@ class Answering:
         self._slots = Slots(per_user=self.limits.per_user, in_all=self.limits.in_all)
         self._marks = Marks()
         self._silenced: set[int] = set()
+        self._begun = itertools.count(1)
         self._gatherer = Gatherer(
             manager, answerer, context or ContextLimits(), waiting=self.limits.waiting
         )
@@ -123,6 +125,21 @@ class Answering:
         if lane is None:
             return False
         lane.stop("stopped")
+        return True
+
+    def stop_latest(self, person: Person) -> bool:
+        """Stop the answer that began last of those that go on in a person's Telegram chat."""
+        lanes = [
+            lane
+            for (user_id, _), lane in self._lanes.items()
+            if user_id == person.user_id
+            and lane.question is not None
+            and lane.question.person.chat_id == person.chat_id
+            and lane.ending == "complete"  # else it is stopped already
+        ]
+        if not lanes:
+            return False
+        max(lanes, key=lambda lane: lane.begun).stop("stopped")
         return True
 
     def stop_draft(self, chat_id: int, draft_id: int) -> bool:
@@ -272,7 +289,10 @@ class Answering:
         if refusal is None:
             return False
         why = f"{refusal.text(person.texts)}\n{person.texts('limit-saved')}"
-        await delivery.say(why, again_keyboard(person, question.conversation_id))
+        keyboard = again_keyboard(
+            person, question.conversation_id, question.message_id, anew=question.again
+        )
+        await delivery.say(why, keyboard)
         return True
 
     async def _ask(self, question: Question, lane: Lane) -> FinishedAnswer | None:
@@ -280,6 +300,7 @@ class Answering:
         context = await self._gatherer.context(question)
         if not context.turns:
             return None
+        lane.begun = next(self._begun)
         live = self._live(question, lane)
         result, ending, failure = await self._reader.read(context, question.mode, live, lane)
         if self._quotas is not None:

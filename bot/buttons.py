@@ -56,10 +56,15 @@ def chat_button(
     return data_button(label, data, danger=danger)
 
 
-def open_button(person: Person, chat: ConversationMetadata) -> InlineKeyboardButton:
+def open_button(
+    person: Person, chat: ConversationMetadata, *, under_answer: bool = False
+) -> InlineKeyboardButton:
+    """`under_answer`: what it shows comes in a message of its own, and the answer stays."""
     t = person.texts
     label = t("button-open-chat", name=button_name(chat, t))
     action = ChatAction.RESTORE if chat.deleted_at else ChatAction.OPEN
+    if under_answer:
+        action = ChatAction.RESTORE_BELOW if chat.deleted_at else ChatAction.OPEN_BELOW
     return chat_button(person, label, action, chat)
 
 

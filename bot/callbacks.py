@@ -23,6 +23,7 @@ from conversations import ConversationMessage, ConversationMetadata
 FAMILY = re.compile(r"cv[a-z]*\d+:")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CHAT_ROOM = 64 - len("cv1:a:::")
 _HIT_ROOM = 64 - len("cvh1:::")  # bytes for what a hit's button carries
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -41,6 +42,8 @@ class ChatAction(StrEnum):
     UNDO = "u"
     UNDO_ACTIVE = "v"  # undo, and make it the active chat again
     RESTORE = "t"
+    OPEN_BELOW = "b"  # open it in a message of its own: what was pressed stands under an answer
+    RESTORE_BELOW = "y"
     AGAIN = "a"  # answer what has no whole answer yet
     REGENERATE = "g"  # answer anew what has one
     STOP = "s"
@@ -59,12 +62,29 @@ class MenuAction(StrEnum):
 
 
 class ChatButton(CallbackData, prefix="cv1"):
-    """`owner` is `owner_mark` of the one whose menu it is; `stamp` is `stamp_of` the chat."""
+    """`owner` is `owner_mark` of the one whose menu it is.
+
+    `stamp` is to DELETE `stamp_of` the chat; to AGAIN and REGENERATE `question_stamp` of the
+    question, without which that is the last one; to FORK the moment at which it was shown.
+    """
 
     action: ChatAction
     chat: str
     owner: str = ""
     stamp: str = ""
+
+    @classmethod
+    def stamped(cls, action: ChatAction, chat: str, stamp: str, owner: str) -> ChatButton:
+        """Carry a stamp of any length, or none where the chat's id leaves no room for it."""
+        has_room = len(chat) + len(owner) + len(stamp) <= _CHAT_ROOM
+        return cls(action=action, chat=chat, owner=owner, stamp=stamp if has_room else "")
+
+    @property
+    def question_id(self) -> int | None:
+        try:
+            return int(self.stamp, 36)
+        except ValueError:
+            return None
 
 
 class MenuButton(CallbackData, prefix="cvm1"):
@@ -210,8 +230,33 @@ def owner_mark(user_id: int, chat_id: int) -> str:
 
 def belongs_to(markup: InlineKeyboardMarkup | None, owner: str) -> bool:
     """Tell whether a menu has buttons of ours for this owner."""
-    buttons = [button for row in markup.inline_keyboard for button in row] if markup else []
-    return any(_owner_of(button.callback_data or "") == owner for button in buttons)
+    return any(_owner_of(data) == owner for data in _data_of(markup))
+
+
+def chat_of_card(markup: InlineKeyboardMarkup | None, owner: str) -> str | None:
+    """Give the chat that a message of ours is about, if it is one of this owner's chats alone."""
+    chats = set()
+    for data in _data_of(markup):
+        try:
+            button = ChatButton.unpack(data)
+        except (TypeError, ValueError):
+            continue
+        if button.action in _OF_ONE_CHAT and button.owner == owner:
+            chats.add(button.chat)
+    return chats.pop() if len(chats) == 1 else None
+
+
+def stands_under_answer(data: str | None) -> bool:
+    """Tell whether what was pressed belongs to an answer, which no menu may take the place of."""
+    try:
+        return ChatButton.unpack(data or "").action in _BELOW
+    except (TypeError, ValueError):
+        return False
+
+
+def _data_of(markup: InlineKeyboardMarkup | None) -> list[str]:
+    rows = markup.inline_keyboard if markup else []
+    return [button.callback_data or "" for row in rows for button in row]
 
 
 def _owner_of(data: str) -> str | None:
@@ -221,6 +266,10 @@ def _owner_of(data: str) -> str | None:
         except (TypeError, ValueError):
             continue
     return None
+
+
+def question_stamp(message_id: int) -> str:
+    return _base36(message_id)
 
 
 def stamp_of(message_count: int) -> str:
@@ -235,6 +284,18 @@ def _base36(number: int) -> str:
         digits = _DIGITS[digit] + digits
     return ("-" if number < 0 else "") + (digits or "0")
 
+
+_OF_ONE_CHAT = frozenset(  # what leads to another chat, or out of the trash, is not among them
+    {
+        ChatAction.RENAME,
+        ChatAction.FAST,
+        ChatAction.DEEP,
+        ChatAction.AGAIN,
+        ChatAction.REGENERATE,
+        ChatAction.STOP,
+    }
+)
+_BELOW = frozenset({ChatAction.OPEN_BELOW, ChatAction.RESTORE_BELOW})
 
 _KINDS: tuple[Any, ...] = (
     ChatButton,

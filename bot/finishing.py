@@ -92,7 +92,7 @@ class Finisher:
         if not answer.result.text.strip() or (question.again and answer.ending != "complete"):
             await delivery.say(
                 self._why_not(answer),
-                again_keyboard(question.person, question.conversation_id),
+                _again(question),
                 placeholder=answer.placeholder,
             )
             return True
@@ -137,7 +137,7 @@ class Finisher:
         question = answer.question
         header, keyboard = await self._whereabouts(question)
         if answer.ending != "complete":
-            keyboard = keyboard or again_keyboard(question.person, question.conversation_id)
+            keyboard = keyboard or _again(question)
         return await delivery.answer(
             message.text,
             header=header,
@@ -225,7 +225,8 @@ class Finisher:
             return "", None
         t = question.person.texts
         key = "answer-in-deleted" if chat.deleted_at else "answer-moved-on"
-        return t(key, name=display_name(chat, t)), open_keyboard(question.person, chat)
+        header = t(key, name=display_name(chat, t))
+        return header, open_keyboard(question.person, chat, under_answer=True)
 
     async def _find(self, question: Question) -> ConversationMetadata | None:
         user_id = question.person.user_id
@@ -282,6 +283,11 @@ def tokens_used(context: Context, result: AnswerResult) -> int:
         return 0
     asked = sum(estimate_tokens(turn.text) for turn in context.turns)
     return asked + estimate_tokens(context.instructions) + estimate_tokens(result.text)
+
+
+def _again(question: Question) -> InlineKeyboardMarkup:
+    chat, message_id = question.conversation_id, question.message_id
+    return again_keyboard(question.person, chat, message_id, anew=question.again)
 
 
 def _as_message(answer: FinishedAnswer) -> ConversationMessage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
@@ -22,11 +23,15 @@ from .callbacks import (
     SweepButton,
     TransferAction,
     TransferButton,
+    encode_moment,
+    question_stamp,
 )
 from .chat_names import button_name
 from .paging import page_of, page_within, turning_rows
 from .person import Person
 from .texts import Texts
+
+_HALF_WIDTH = 20  # characters of a label beside another one
 
 
 def chats_keyboard(
@@ -45,31 +50,39 @@ def chats_keyboard(
     if deleted:
         label = t("button-trash", count=deleted)
         rows.append([menu_button(person, label, MenuAction.TRASH)])
-    rows.append(_last_row(person, chats))
+    rows += _last_rows(person, chats)
     return InlineKeyboardMarkup(inline_keyboard=rows)
 
 
-def _last_row(person: Person, chats: Sequence[ConversationMetadata]) -> list[InlineKeyboardButton]:
+def _last_rows(
+    person: Person, chats: Sequence[ConversationMetadata]
+) -> list[list[InlineKeyboardButton]]:
     t = person.texts
     show_settings = SettingButton(name=SettingName.NONE, owner=person.mark)
-    row = [data_button(t("button-settings"), show_settings)]
+    settings = data_button(t("button-settings"), show_settings)
     unpinned = sum(not chat.pinned for chat in chats)
-    if unpinned > 1:  # a single one has a button of its own
-        key = "button-sweep" if unpinned == len(chats) else "button-sweep-unpinned"
-        sweep = SweepButton(action=SweepAction.ASK, owner=person.mark)
-        row.insert(0, data_button(t(key, count=unpinned), sweep))
-    return row
+    if unpinned < 2:  # a single one has a button of its own
+        return [[settings]]
+    key = "button-sweep" if unpinned == len(chats) else "button-sweep-unpinned"
+    label = t(key, count=unpinned)
+    sweep = data_button(label, SweepButton(action=SweepAction.ASK, owner=person.mark))
+    if len(label) > _HALF_WIDTH:  # a phone would cut off how many go
+        return [[sweep], [settings]]
+    return [[sweep, settings]]
 
 
 def chat_keyboard(
     person: Person,
     chat: ConversationMetadata,
     *,
+    shown_at: datetime,
     answered: bool,
     instructed: bool = False,
     origin: ConversationMetadata | None = None,
 ) -> InlineKeyboardMarkup:
-    """`answered`: answers are ours to give, so that one can ask for another or a deeper one.
+    """`shown_at` tells two taps on one button from two buttons, shown one after the other.
+
+    `answered`: answers are ours to give, so that one can ask for another or a deeper one.
 
     `instructed`: and who gives them follows instructions of a chat's own. `origin` is the chat
     that this one was forked from.
@@ -84,7 +97,7 @@ def chat_keyboard(
         rows.append(_mode_row(person, chat))
     if instructed:
         rows.append([_instructions_button(person, chat)])
-    rows.append(_whole_row(person, chat))
+    rows.append(_whole_row(person, chat, shown_at))
     if origin is not None:
         rows.append([open_button(person, origin)])
     rows.append([chat_button(person, t("button-chats"), ChatAction.LIST, chat)])
@@ -101,7 +114,9 @@ def _naming_row(person: Person, chat: ConversationMetadata) -> list[InlineKeyboa
     ]
 
 
-def _whole_row(person: Person, chat: ConversationMetadata) -> list[InlineKeyboardButton]:
+def _whole_row(
+    person: Person, chat: ConversationMetadata, shown_at: datetime
+) -> list[InlineKeyboardButton]:
     """Fork, export or delete the chat with all that is in it."""
     t = person.texts
     row = [
@@ -109,7 +124,9 @@ def _whole_row(person: Person, chat: ConversationMetadata) -> list[InlineKeyboar
         chat_button(person, t("button-delete"), ChatAction.ASK_DELETE, chat, danger=True),
     ]
     if chat.message_count:
-        row.insert(0, chat_button(person, t("button-fork"), ChatAction.FORK, chat))
+        fork, stamp = ChatAction.FORK, encode_moment(shown_at)
+        data = ChatButton.stamped(fork, chat.conversation_id, stamp, person.mark)
+        row.insert(0, data_button(t("button-fork"), data))
     return row
 
 
@@ -178,22 +195,37 @@ def rename_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboar
     return InlineKeyboardMarkup(inline_keyboard=[[button]], force_reply=True)
 
 
-def open_keyboard(person: Person, chat: ConversationMetadata) -> InlineKeyboardMarkup:
-    return InlineKeyboardMarkup(inline_keyboard=[[open_button(person, chat)]])
+def open_keyboard(
+    person: Person, chat: ConversationMetadata, *, under_answer: bool = False
+) -> InlineKeyboardMarkup:
+    button = open_button(person, chat, under_answer=under_answer)
+    return InlineKeyboardMarkup(inline_keyboard=[[button]])
 
 
-def again_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
-    label = person.texts("button-again")
-    return _single(person, label, ChatAction.AGAIN, conversation_id)
+def again_keyboard(
+    person: Person, conversation_id: str, question_id: int | None = None, *, anew: bool = False
+) -> InlineKeyboardMarkup:
+    """Offer another try for a question, or else for the last one of its chat.
+
+    `anew` where there is a whole answer already.
+    """
+    action = ChatAction.REGENERATE if anew else ChatAction.AGAIN
+    stamp = question_stamp(question_id) if question_id is not None else ""
+    data = ChatButton.stamped(action, conversation_id, stamp, person.mark)
+    return _single(person.texts("button-again"), data)
 
 
-def regenerate_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
-    label = person.texts("button-regenerate")
-    return _single(person, label, ChatAction.REGENERATE, conversation_id)
+def regenerate_keyboard(
+    person: Person, conversation_id: str, question_id: int
+) -> InlineKeyboardMarkup:
+    action, stamp = ChatAction.REGENERATE, question_stamp(question_id)
+    data = ChatButton.stamped(action, conversation_id, stamp, person.mark)
+    return _single(person.texts("button-regenerate"), data)
 
 
 def stop_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
-    return _single(person, person.texts("button-stop"), ChatAction.STOP, conversation_id)
+    data = ChatButton(action=ChatAction.STOP, chat=conversation_id, owner=person.mark)
+    return _single(person.texts("button-stop"), data)
 
 
 def trash_keyboard(
@@ -232,9 +264,5 @@ def _menu_page(person: Person, action: MenuAction) -> Callable[[int], MenuButton
     return lambda page: MenuButton(action=action, owner=person.mark, page=page)
 
 
-def _single(
-    person: Person, label: str, action: ChatAction, conversation_id: str
-) -> InlineKeyboardMarkup:
-    data = ChatButton(action=action, chat=conversation_id, owner=person.mark)
-    button = data_button(label, data)
-    return InlineKeyboardMarkup(inline_keyboard=[[button]])
+def _single(label: str, data: ChatButton) -> InlineKeyboardMarkup:
+    return InlineKeyboardMarkup(inline_keyboard=[[data_button(label, data)]])

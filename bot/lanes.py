@@ -18,6 +18,7 @@ class Lane:
     question: Question | None = None
     reading: asyncio.Task[None] | None = None
     ending: Ending = "complete"
+    begun: int = 0  # higher than that of the lanes whose answers began before
     hurry: asyncio.Event = field(default_factory=asyncio.Event)  # wait for Telegram no more
     in_line: bool = False  # for one of the answers that may run at once
     is_dropped: bool = False  # what comes is neither stored nor sent

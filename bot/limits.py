@@ -90,8 +90,15 @@ class Quotas:
             return None
         return Refusal("chats", limit, used=len(chats))
 
+    async def chats_left(self, user_id: int) -> int | None:
+        """Tell how many chats more a person may have; None where there is no limit."""
+        limit = self._limits.chats
+        if not limit:
+            return None
+        return max(0, limit - len(await self._manager.list_conversations(user_id)))
+
     async def admit_copy(self, user_id: int) -> Refusal | None:
-        """Tell why a person may not have a copy of one of their chats."""
+        """Tell why a person may not have another chat that is not empty: a copy, an import."""
         limit = self._limits.chats
         if limit:
             count = len(await self._manager.list_conversations(user_id))

@@ -9,7 +9,13 @@ from aiogram import Bot
 from aiogram.filters import Filter
 from aiogram.types import InlineKeyboardMarkup, Message
 
-from .callbacks import ChatButton, InstructionsButton, SearchButton, TransferButton
+from .callbacks import (
+    ChatButton,
+    InstructionsButton,
+    SearchButton,
+    TransferButton,
+    chat_of_card,
+)
 from .person import Person
 from .show import delete_quietly
 
@@ -56,3 +62,10 @@ async def remove_prompt(message: Message, bot: Bot) -> None:
     """Remove the question to which a message is the answer; it has been answered."""
     if message.reply_to_message is not None:
         await delete_quietly(bot, message.chat.id, message.reply_to_message.message_id)
+
+
+def shown_chat(message: Message, bot: Bot, person: Person) -> str | None:
+    """Give the chat that a message of ours is about: its card, a failure, a growing answer."""
+    if message.from_user is None or message.from_user.id != bot.id:
+        return None
+    return chat_of_card(message.reply_markup, person.mark)

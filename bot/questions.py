@@ -21,6 +21,7 @@ from .incoming import Over, Receipt
 from .limits import Quotas, Refusal
 from .pastes import HeldPiece, Pastes, join_pieces, looks_cut
 from .person import Person
+from .prompts import shown_chat
 
 logger = logging.getLogger(__name__)
 
@@ -191,17 +192,24 @@ class Questions:
     async def _store_where_replied(
         self, replied: Message, question: ConversationMessage, person: Person
     ) -> str | None:
-        """Store a question in the chat of a message; None where no chat has that one."""
+        """Store a question in the chat of a message, or of the chat's card that it is.
+
+        None where it is neither.
+        """
         found = await self._manager.find_message(
             person.user_id,
             replied.message_id,
             dialog_id=person.dialog_id,
             sent_at=replied.date,
         )
-        if found is None:
+        shown = shown_chat(replied, bot_of(replied), person)
+        chat = await self._manager.get_conversation(person.user_id, shown) if shown else None
+        if found is not None:
+            chat = found.chat
+        if chat is None:
             return None
-        question.search_type = found.chat.mode
-        conversation_id = found.chat.conversation_id
+        question.search_type = chat.mode
+        conversation_id = chat.conversation_id
         stored = await self._manager.add_message(person.user_id, conversation_id, question)
         return conversation_id if stored else None
 

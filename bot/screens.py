@@ -71,6 +71,7 @@ def chat_screen(
     chat: ConversationMetadata,
     messages: Sequence[ConversationMessage],
     *,
+    shown_at: datetime,
     seen: int | None = None,
     instructed: bool = False,
     origin: ConversationMetadata | None = None,
@@ -93,7 +94,12 @@ def chat_screen(
     for message in shown:
         parts += ["\n", *_quoted(message, t)]
     keyboard = keyboards.chat_keyboard(
-        person, chat, answered=seen is not None, instructed=instructed, origin=origin
+        person,
+        chat,
+        shown_at=shown_at,
+        answered=seen is not None,
+        instructed=instructed,
+        origin=origin,
     )
     return Screen.of(Text(*parts), keyboard)
 

@@ -9,7 +9,7 @@ from aiogram.enums import ChatType
 from aiogram.exceptions import AiogramError, TelegramBadRequest
 from aiogram.types import CallbackQuery, Message, ReplyParameters
 
-from .callbacks import belongs_to, owner_mark
+from .callbacks import belongs_to, owner_mark, stands_under_answer
 from .screens import Screen
 
 logger = logging.getLogger(__name__)
@@ -22,12 +22,13 @@ async def show(event: Message | CallbackQuery, screen: Screen) -> None:
 
     A menu that shows it already is left alone; one that cannot be edited gets a fresh one below.
     So does one of somebody else in a group: what was pressed there, the presser's client claims.
+    An answer stays what it is, with its button: the screen comes below it.
     """
     if isinstance(event, Message):
         await send(event, screen)
         return
     menu = event.message
-    if isinstance(menu, Message) and _is_own(menu, event.from_user.id):
+    if isinstance(menu, Message) and _is_own_menu(event, menu):
         try:
             await menu.edit_text(
                 screen.text,
@@ -44,10 +45,12 @@ async def show(event: Message | CallbackQuery, screen: Screen) -> None:
     await send_fresh(event, screen)
 
 
-def _is_own(menu: Message, user_id: int) -> bool:
+def _is_own_menu(event: CallbackQuery, menu: Message) -> bool:
+    if stands_under_answer(event.data):
+        return False
     if menu.chat.type == ChatType.PRIVATE:
         return True
-    return belongs_to(menu.reply_markup, owner_mark(user_id, menu.chat.id))
+    return belongs_to(menu.reply_markup, owner_mark(event.from_user.id, menu.chat.id))
 
 
 async def send(message: Message, screen: Screen) -> None:

@@ -509,7 +509,8 @@ class ConversationManager:
     async def restore_deletion(self, user_id: int, deleted_at: datetime) -> int:
         """Bring back all chats that were deleted at one time; tell how many.
 
-        The one of them that was active then is so again.
+        The one of them that was active then is so again, unless there are messages in the chat
+        that is active now.
         """
         check_type(user_id, int, "user_id")
         return await self._attempt(self._rules.restore_deletion(user_id, deleted_at), 0)

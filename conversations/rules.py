@@ -101,10 +101,12 @@ class Rules:
             if parse_time(chat.deleted_at) == deleted_at
         ]
         deleted.sort(key=lambda chat: chat.is_active)
+        chats = (await self._storage.read_index(user_id)).conversations
+        has_gone_on = any(chat.is_active and chat.message_count for chat in chats)
         count = 0
         for chat in deleted:
             count += await self._storage.restore(
-                user_id, chat.conversation_id, activate=chat.is_active
+                user_id, chat.conversation_id, activate=chat.is_active and not has_gone_on
             )
         return count
 

@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 from aiogram import Bot, Dispatcher
-from aiogram.methods import SendMessage, SendMessageDraft, SetMessageReaction
+from aiogram.methods import (
+    AnswerCallbackQuery,
+    SendMessage,
+    SendMessageDraft,
+    SetMessageReaction,
+)
 
 from bot import AnswerError, Turn, create_router, gathering
 from bot.answerers import AnswerStream, Mode, TextStream
@@ -548,3 +553,120 @@ async def test_a_name_that_a_person_chose_is_never_replaced(
     await until(manager, lambda texts: len(texts) == 2)
     await client.dispatcher.emit_shutdown(bot=client.bot)
     assert (await manager.list_conversations(1001))[0].name == "My name"
+
+
+async def test_a_question_asked_with_new_can_be_edited(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    asked = client.message("/new Wy?")
+    await client.feed(message=asked)
+    await until(manager, lambda texts: len(texts) == 2)
+    await client.feed(edited_message=asked | {"text": "/new Why?", "edit_date": 1795363200})
+    assert client.text == "✏️ Your question is changed. Shall I answer it anew?"
+    assert [message.text for message in await messages_of(manager)] == ["Why?", "Answer 1 to Wy?."]
+    assert len(await manager.list_conversations(1001)) == 1, "no new chat begins"
+    shown = len(client.telegram.calls)
+    await client.feed(edited_message=asked | {"text": "/new", "edit_date": 1795363201})
+    await client.feed(edited_message=asked | {"text": "/stop", "edit_date": 1795363202})
+    assert len(client.telegram.calls) == shown
+    await client.feed(edited_message=asked | {"text": "Why not?", "edit_date": 1795363203})
+    assert (await messages_of(manager))[0].text == "Why not?"
+
+
+async def test_try_again_is_about_the_question_below_which_it_stands(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    model.gated = True
+    await client.send("alpha")
+    await model.started.acquire()
+    await client.send("/stop")
+    await client.telegram.wait_for(lambda: "⏹ Stopped." in client.text)
+    stopped = client.screen
+    await until(manager, lambda texts: len(texts) == 2)
+    await client.send("omega")
+    await model.started.acquire()
+    await client.press("🔄 Try again", stopped)
+    newer = "Newer questions came in this chat since."
+    assert (client.toasts[-1] or "").startswith(newer), "though an answer is on its way"
+    await client.send("/stop")
+    await until(manager, lambda texts: len(texts) == 4)
+    model.gated = False
+    await client.press("🔄 Try again", stopped)
+    assert (client.toasts[-1] or "").startswith(newer)
+    assert client.telegram.of(AnswerCallbackQuery)[-1].show_alert
+    assert [turns[-1].text for turns, _ in model.asked] == ["alpha", "omega"]
+    await client.press("🔄 Try again")
+    await until(manager, lambda texts: texts[-1] == "Answer 3 to omega.")
+
+
+async def test_a_button_that_names_no_question_is_about_the_last_one(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    model.failure = AnswerError("network", "reset by peer")
+    await client.ask("Why?")
+    chat = await manager.get_active_conversation_id(1001)
+    model.failure = None
+    for stamp in ("", "?"):
+        button = ChatButton(action=ChatAction.AGAIN, chat=chat or "", stamp=stamp)
+        await client.press_data(button.pack())
+        await until(manager, lambda texts: texts[-1] == "Answer 2 to Why?.")
+    assert client.toasts == [None, "This is answered already"]
+
+
+@pytest.mark.parametrize("failing", [True, False], ids=["failed", "stopped"])
+async def test_an_answer_anew_that_failed_can_be_tried_again(
+    client: Client, manager: ConversationManager, model: Model, failing: bool
+) -> None:
+    await client.ask("Why?")
+    await until(manager, lambda texts: len(texts) == 2)
+    model.gated, model.failure = True, AnswerError("overload") if failing else None
+    await client.send("/again")
+    for _ in range(2):
+        await model.started.acquire()
+    if failing:
+        model.gate.release()
+    else:
+        await client.send("/stop")
+    await client.telegram.wait_for(lambda: "The answer that was there stays." in client.text)
+    model.gated, model.failure = False, None
+    await client.press("🔄 Try again")
+    await until(manager, lambda texts: texts == ["Why?", "Answer 3 to Why?."])
+
+
+async def test_stop_finds_the_answer_of_a_chat_that_is_not_open(
+    client: Client, manager: ConversationManager, model: Model, make_client: MakeClient
+) -> None:
+    model.gated = True
+    for number in (1, 2):
+        await client.send(f"/new question {number}")
+        await model.started.acquire()
+    await client.send("/new")
+    await make_client(1001, chat_id=-100).send("/stop")
+    await make_client(2002).send("/stop")
+    stopped = "⏹ Stopped."
+    assert not [text for text in client.telegram.texts_in(1001) if stopped in text]
+    await client.send("/stop")
+    await client.telegram.wait_for(lambda: stopped in client.text)
+    assert client.text.startswith("↩️ In “question 2”:"), "the latest goes first"
+    await client.send("/stop")
+    await client.telegram.wait_for(lambda: client.text.startswith("↩️ In “question 1”:"))
+    assert client.text.endswith(stopped)
+    await client.telegram.wait_for(lambda: client.text.endswith(stopped))
+    async with asyncio.timeout(10):
+        while client.text != "Nothing is being answered":
+            await client.send("/stop")
+
+
+async def test_an_edited_question_is_not_answered_anew_after_newer_ones(
+    client: Client, manager: ConversationManager, model: Model
+) -> None:
+    asked = client.message("Wy?")
+    await client.feed(message=asked)
+    await until(manager, lambda texts: len(texts) == 2)
+    await client.feed(edited_message=asked | {"text": "Why?", "edit_date": 1795363200})
+    offer = client.screen
+    await client.ask("And now?")
+    await until(manager, lambda texts: len(texts) == 4)
+    await client.press("🔄 Answer anew", offer)
+    assert (client.toasts[-1] or "").startswith("Newer questions")
+    assert [turns[-1].text for turns, _ in model.asked] == ["Wy?", "And now?"]

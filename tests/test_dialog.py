@@ -151,8 +151,8 @@ async def test_a_person_is_told_when_too_many_questions_wait(
     for number in range(6):
         await client.send(f"more {number}")
     assert telegram.texts_in(1001) == [
-        "5 questions are waiting for answers here already. This one is saved; please ask again a"
-        " little later."
+        "5 questions are waiting for answers here already. This one is saved; after those, /again"
+        " has it answered."
     ]
     for _ in range(6):
         gate.go_on.release()
@@ -592,3 +592,28 @@ async def test_two_people_do_not_mix(
         [chat] = await manager.list_conversations(person.user_id)
         assert chat.name == f"I am {person.user_id}"
         assert person.text.startswith(f"You wrote: I am {person.user_id}\n")
+
+
+@pytest.mark.parametrize("fate", ["left", "deleted", "purged"])
+async def test_an_answer_stays_where_its_chat_is_opened_from_it(
+    answered_by: MakeBot, manager: ConversationManager, telegram: FakeTelegram, fate: str
+) -> None:
+    gate = Gate()
+    client = answered_by(gated(gate))
+    await client.send("In the first chat")
+    await gate.started.acquire()
+    chat = await manager.get_active_conversation_id(1001)
+    assert chat is not None
+    await client.send("/new")
+    if fate != "left":
+        await manager.delete_conversation(1001, chat)
+    gate.go_on.release()
+    await telegram.wait_for(lambda: "complete" in client.text)
+    answer = client.screen
+    if fate == "purged":
+        await manager.empty_trash(1001)
+    await client.press("Open", answer)
+    assert telegram.messages[1001, answer.message_id]["text"] == answer.text, "it can be read on"
+    assert client.screen.message_id > answer.message_id
+    assert client.text.startswith("💬 1 chat" if fate == "purged" else "💬 In the first chat")
+    assert (await manager.get_active_conversation_id(1001) == chat) is (fate != "purged")

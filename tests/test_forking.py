@@ -345,6 +345,27 @@ async def test_the_menus_alone_fork_too(
     ]  # fmt: skip
 
 
+async def test_a_double_tap_forks_once_and_a_fork_asked_for_later_anew(
+    client: Client, manager: ConversationManager
+) -> None:
+    await client.ask("one")
+    await noted(manager, (await opened(manager)).conversation_id, 2)
+    await client.send("/chats")
+    await client.press("one")
+    card = client.screen
+    await asyncio.gather(client.press("🔀 Fork", card), client.press("🔀 Fork", card))
+    copy = await opened(manager)
+    assert copy.forked_from is not None
+    assert len(await manager.list_conversations(1001)) == 2
+    assert client.toasts[-2:] == ["You are in the copy now", "You are in the copy now"]
+    await client.press("Open “one”", client.screen)
+    assert client.screen.message_id == card.message_id, "the same menu"
+    await manager.add_message(1001, copy.conversation_id, question("gone on in the copy", 99))
+    await client.press("🔀 Fork")
+    assert (await opened(manager)).conversation_id != copy.conversation_id
+    assert len(await manager.list_conversations(1001)) == 3
+
+
 async def opened(manager: ConversationManager) -> ConversationMetadata:
     chat = await manager.get_active_conversation(1001)
     assert chat is not None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
+import zipfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import Any
 
 import pytest
 from aiogram import Bot, Dispatcher
-from aiogram.methods import SendMessage
+from aiogram.methods import GetFile, SendMessage
 
 from bot import Limits, Meter, Turn, create_router, metering
 from bot.answerers import AnswerError, AnswerStream, Mode, TextStream, Usage
@@ -519,3 +521,48 @@ def test_when_it_is_possible_again_in_russian(seconds: float, said: str) -> None
     text = Refusal("rate", 5, wait=seconds).text(Languages().choose("ru"))
     expected = f"⏳ В минуту можно задать 5 вопросов. Попробуйте снова через {said}."
     assert text == expected
+
+
+def archive_of(*names: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            message = {"type": "user_question", "text": name, "message_id": 1}
+            chat = {"metadata": {"name": name}, "messages": [message]}
+            archive.writestr(f"{name}.json", json.dumps(chat))
+    return file.getvalue()
+
+
+async def test_an_import_brings_in_no_more_chats_than_one_may_have(
+    limited: MakeLimited, manager: ConversationManager, telegram: FakeTelegram
+) -> None:
+    person = limited(chats=3)
+    await fill(manager, 1001, 1)
+    await person.send_file("chats.zip", archive_of("a", "b", "c", "d"))
+    report = telegram.texts_in(1001)[-2]
+    assert report.startswith("📥 Came in: 2 chats")
+    assert "chats over the limit: " in report
+    assert len(await manager.list_conversations(1001)) == 3
+    asked = len(telegram.of(GetFile))
+    for _ in range(2):
+        await person.send_file("chats.zip", archive_of("e"))
+        assert person.text == "Chats: 3 of 3. Delete one to start another: /chats"
+    assert len(telegram.of(GetFile)) == asked, "it is not even fetched"
+    assert len(await manager.list_conversations(1001)) == 3
+
+
+async def test_an_import_comes_not_over_what_one_may_store(
+    limited: MakeLimited, manager: ConversationManager
+) -> None:
+    person = limited(stored_bytes=500_000)
+    [chat] = await fill(manager, 1001, 1)
+    await person.send_file("chats.zip", archive_of("before"))
+    await manager.add_message(1001, chat, question(1, "x" * 510_000))
+    await person.send("/import")
+    await person.reply(
+        None,
+        person.screen,
+        document={"file_id": "file0", "file_unique_id": "x", "file_name": "chats.zip"},
+    )
+    assert person.text.startswith("Your chats take 0.5 MB, and 0.5 MB are allowed.")
+    assert len(await manager.list_conversations(1001)) == 2

@@ -98,6 +98,18 @@ async def test_without_a_pinned_one_an_empty_chat_stands_in(manager: Conversatio
     assert await manager.get_active_conversation_id(USER) == chats[2]
 
 
+async def test_the_chat_in_which_somebody_has_gone_on_stays_active(
+    manager: ConversationManager,
+) -> None:
+    await fill(manager, USER, 3)
+    await delete_unpinned(manager)
+    [stand_in] = await manager.list_conversations(USER)
+    await manager.add_message(USER, stand_in.conversation_id, question(1))
+    assert await manager.restore_deletion(USER, MOMENT) == 3
+    assert await manager.get_active_conversation_id(USER) == stand_in.conversation_id
+    assert len(await manager.list_conversations(USER)) == 4
+
+
 async def test_a_deletion_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     class Failing(JsonStorage):
         left = 2

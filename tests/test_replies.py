@@ -385,3 +385,60 @@ async def test_replies_of_other_people_are_theirs(
     await telegram.wait_for(lambda: bool(telegram.of(SendMessage)))
     assert "secret" not in other.text
     assert len(await manager.get_messages(1001, chat)) == 1
+
+
+@pytest.mark.parametrize("chat_id", [1001, GROUP], ids=["private", "group"])
+async def test_a_reply_to_a_chats_card_is_asked_in_that_chat(
+    start: Callable[..., Client], manager: ConversationManager, chat_id: int
+) -> None:
+    rome, dinner = await fill(manager, 1001, 2)
+    client = start(chat_id=chat_id)
+    await client.send("/chats")
+    listed = client.screen
+    await client.press("Chat 1")
+    await client.send("/chats")
+    await client.press("Chat 2")
+    await client.reply("and where?", listed)
+    question, _ = await noted(manager, rome, 2)
+    assert question.text == "and where?"
+    assert await active(manager) == dinner
+    await client.send("/chats")
+    await client.reply("a list is of no chat", client.screen)
+    await noted(manager, dinner, 2)
+    await manager.delete_conversation(1001, rome)
+    await client.reply("it is deleted", listed)
+    await noted(manager, dinner, 4)
+
+
+async def test_a_reply_to_a_failure_is_asked_in_its_chat(
+    start: Callable[..., Client], manager: ConversationManager
+) -> None:
+    async def failing(turns: Sequence[Turn]) -> str:
+        if len(turns) == 1 and turns[0].text == "first":
+            raise RuntimeError("it fails")
+        return "fine"
+
+    client = start(answerer=failing)
+    await client.send("first")
+    await answered(client, 1)
+    failure, chat = client.screen, await active(manager)
+    assert client.labels == ["🔄 Try again"]
+    await client.send("/new")
+    await client.reply("once more", failure)
+    texts = [message.text for message in await noted(manager, chat, 3)]
+    assert texts == ["first", "once more", "fine"]
+
+
+async def test_a_reply_to_somebody_elses_card_is_asked_in_ones_own_chat(
+    start: Callable[..., Client], manager: ConversationManager
+) -> None:
+    [foreign] = await fill(manager, 1001, 1)
+    anna, ben = start(chat_id=GROUP), start(2002, chat_id=GROUP)
+    await anna.send("/chats")
+    await anna.press("Chat 1")
+    card = anna.screen
+    await ben.reply("whose is it?", card)
+    async with asyncio.timeout(10):
+        while not await manager.list_conversations(2002):
+            await asyncio.sleep(0)
+    assert await manager.get_messages(1001, foreign) == []

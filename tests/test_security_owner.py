@@ -201,13 +201,14 @@ async def test_the_owners_press_is_taken(
     action: ChatAction, victim: Chats, make_client: MakeClient, telegram: FakeTelegram
 ) -> None:
     """What the test above presses are real buttons."""
-    undo = {ChatAction.UNDO, ChatAction.UNDO_ACTIVE, ChatAction.RESTORE}
-    chat = victim.deleted if action in undo else victim.active
+    undo = {ChatAction.UNDO, ChatAction.UNDO_ACTIVE}
+    restore = {ChatAction.RESTORE, ChatAction.RESTORE_BELOW}
+    chat = victim.deleted if action in undo | restore else victim.active
     owner = make_client(VICTIM)
     await owner.send("/chats")
     start = len(telegram.calls)
     await owner.press_data(next(forms(ChatButton, action, chat)))
-    again = {ChatAction.AGAIN: "answered already", ChatAction.REGENERATE: SECRET}
+    again = dict.fromkeys((ChatAction.AGAIN, ChatAction.REGENERATE), "Newer questions")
     expected = again.get(action, SECRET)
     await telegram.wait_for(lambda: expected in "".join(said(telegram, start)))
 

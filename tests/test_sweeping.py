@@ -17,7 +17,7 @@ from bot.callbacks import (
 )
 from conversations import ConversationManager, JsonStorage, StorageError
 from tests.chats import fill, question
-from tests.telegram import Client, MakeClient
+from tests.telegram import Client, MakeClient, keyboard_of
 
 
 async def names(manager: ConversationManager, user_id: int = 1001) -> list[str]:
@@ -110,7 +110,7 @@ async def test_two_presses_delete_once_and_leave_the_undo(
     assert "What now?" in await names(manager), "what came after the question is not deleted"
     await asyncio.gather(client.press("Undo", after), client.press("Undo", after))
     assert len(await manager.list_conversations(1001)) == 4
-    assert client.toasts.count("3 chats are back") == 1
+    assert client.toasts.count("3 chats are back, and “What now?” stays open") == 1
 
 
 async def test_one_that_was_cut_off_goes_on_when_it_is_handled_again(
@@ -203,3 +203,61 @@ async def test_russian(make_client: MakeClient, manager: ConversationManager) ->
     assert anna.text.startswith("🧹 Удалено 5 чатов.")
     await anna.press("Вернуть")
     assert anna.toasts[-1] == "Вернулось 5 чатов"
+
+
+async def test_undo_leaves_a_person_in_the_chat_in_which_they_have_gone_on(
+    client: Client, manager: ConversationManager
+) -> None:
+    await fill(manager, 1001, 3)
+    await ask(client)
+    await client.press("Delete")
+    swept = client.screen
+    assert client.toasts[-1] == "Deleted"
+    await client.ask("What now?")
+    gone_on = await manager.get_active_conversation_id(1001)
+    await client.press("Undo", swept)
+    assert await manager.get_active_conversation_id(1001) == gone_on
+    assert client.toasts[-1] == "3 chats are back, and “What now?” stays open"
+    chats = telegram_labels(client, swept.message_id)
+    assert "✅ What now? · 2" in chats
+    assert await names(manager) == ["Chat 1", "Chat 2", "Chat 3", "What now?"]
+
+
+def telegram_labels(client: Client, message_id: int) -> list[str]:
+    message = client.telegram.messages[client.chat_id, message_id]
+    return [button["text"] for row in message["reply_markup"]["inline_keyboard"] for button in row]
+
+
+async def test_what_is_deleted_at_once_is_said_of_them_all(
+    make_client: MakeClient, manager: ConversationManager
+) -> None:
+    anna = make_client(1001, "ru")
+    await fill(manager, 1001, 2)
+    await ask(anna, "🧹 Удалить все (2)")
+    await anna.press("Удалить")
+    assert anna.toasts[-1] == "Удалено"
+
+
+@pytest.mark.parametrize(
+    ("language", "pinned", "last_rows"),
+    [
+        ("ru", 1, [["🧹 Удалить незакреплённые (30)"], ["⚙️ Настройки"]]),
+        ("ru", 0, [["🧹 Удалить все (31)", "⚙️ Настройки"]]),
+        ("en", 1, [["🧹 Delete unpinned (30)"], ["⚙️ Settings"]]),
+        ("en", 0, [["🧹 Delete all (31)", "⚙️ Settings"]]),
+    ],
+)
+async def test_how_many_would_go_can_be_read_on_a_phone(
+    make_client: MakeClient,
+    manager: ConversationManager,
+    language: str,
+    pinned: int,
+    last_rows: list[list[str]],
+) -> None:
+    anna = make_client(1001, language)
+    for chat in (await fill(manager, 1001, 31))[:pinned]:
+        await manager.pin_conversation(1001, chat)
+    await anna.send("/chats")
+    rows = [[button.text for button in row] for row in keyboard_of(anna.screen).inline_keyboard]
+    assert rows[-len(last_rows) :] == last_rows
+    assert len(rows[-len(last_rows) - 1]) == 2, "what stands above is as it was"

@@ -134,3 +134,29 @@ def test_commands_and_descriptions_fit_telegrams_limits(locale: str) -> None:
 def test_every_command_is_in_the_help(locale: str) -> None:
     help_text = Languages().choose(locale)("help")
     assert [command for command in COMMANDS if f"/{command}" not in help_text] == ["help"]
+
+
+@pytest.mark.parametrize(
+    ("locale", "key", "given", "said"),
+    [
+        ("ru", "context-cut", {"count": 1}, "видит только последнее сообщение."),
+        ("ru", "context-cut", {"count": 21}, "видит только последнее 21 сообщение."),
+        ("ru", "context-cut", {"count": 4}, "видит только последние 4 сообщения."),
+        ("en", "context-cut", {"count": 1}, "sees its last message only."),
+        ("en", "context-cut", {"count": 21}, "sees its last 21 messages only."),
+        ("en", "welcome", {"days": 1}, "for 1 day."),
+        ("en", "welcome", {"days": 30}, "for 30 days."),
+        ("en", "delete-facts", {"days": 1, "messages": "2 messages"}, "for 1 day."),
+        ("en", "delete-facts", {"days": 30, "messages": "2 messages"}, "for 30 days."),
+        ("ru", "queue-full", {"limit": 1}, "/again"),
+        ("ru", "queue-full", {"limit": 5}, "/again"),
+        ("ru", "queue-full", {"limit": 21}, "Здесь уже ждёт ответа 21 вопрос."),
+        ("en", "queue-full", {"limit": 1}, "/again"),
+        ("en", "queue-full", {"limit": 5}, "/again"),
+        ("ru", "nothing-to-stop", {}, "Сейчас нечего останавливать"),
+    ],
+)
+def test_numbers_are_said_as_people_say_them(
+    locale: str, key: str, given: dict[str, str | int], said: str
+) -> None:
+    assert said in Languages().choose(locale)(key, **given)

@@ -44,8 +44,10 @@ def create_answers_router(answering: Answering) -> Router:
 async def stop(
     message: Message, person: Person, manager: ConversationManager, answering: Answering
 ) -> None:
+    """Stop the answer of the open chat, else the latest that goes on in this dialog."""
     active = await manager.get_active_conversation_id(person.user_id)
-    if active is None or not answering.stop(person.user_id, active):
+    stopped = active is not None and answering.stop(person.user_id, active)
+    if not stopped and not answering.stop_latest(person):
         await message.answer(person.texts("nothing-to-stop"), parse_mode=None)
 
 
@@ -93,13 +95,19 @@ async def answer_again(
     press: Press,
     receipt: Receipt | None = None,
 ) -> None:
-    """Answer a chat's last question: what has no whole answer yet or, if so pressed, anew."""
+    """Answer a chat's last question: what has no whole answer yet or, if so pressed, anew.
+
+    A button that stands under another question by now does nothing, and says so.
+    """
     menu = event.message if isinstance(event.message, Message) else None
     thread_id = menu.message_thread_id if menu and menu.is_topic_message else None
     asked_by = event.message.message_id if event.message else None
     question = Question(bot, person, callback_data.chat, 0, thread_id, asked_by=asked_by)
     anew = callback_data.action is ChatAction.REGENERATE
     last = _Last(manager, answering, quotas, receipt)
+    if await last.has_newer(question, callback_data.question_id):
+        await press.answer(person.texts("again-newer"), alert=True)
+        return
     refusal = await last.answer(question, event.id, anew=anew)
     await press.answer(refusal)
 
@@ -141,6 +149,17 @@ class _Last:
     answering: Answering
     quotas: Quotas
     receipt: Receipt | None
+
+    async def has_newer(self, place: Question, question_id: int | None) -> bool:
+        """Tell whether a question is not the last of its chat, if it is known which is meant.
+
+        After a crash it does not matter any more: it was when the press was taken.
+        """
+        if question_id is None or (self.receipt is not None and self.receipt.facts):
+            return False
+        user_id, chat_id = place.person.user_id, place.conversation_id
+        question, _ = _last_exchange(await self.manager.get_messages(user_id, chat_id, 20))
+        return question is not None and question.message_id != question_id
 
     async def answer(self, place: Question, key: str, *, anew: bool) -> str | None:
         """Have it answered, and that said at `place`; else say why not."""

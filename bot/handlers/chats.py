@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from aiogram import F, Router
 from aiogram.filters import Command, CommandObject
 from aiogram.types import CallbackQuery, Message
@@ -29,7 +31,8 @@ def create_chats_router() -> Router:
     press(start_chat, MenuButton.filter(F.action == MenuAction.NEW))
     press(stay, MenuButton.filter(F.action == MenuAction.STAY))
     press(show_page_of_chat, ChatButton.filter(F.action == ChatAction.LIST))
-    press(open_chat, ChatButton.filter(F.action == ChatAction.OPEN))
+    opening = {ChatAction.OPEN, ChatAction.OPEN_BELOW}
+    press(open_chat, ChatButton.filter(F.action.in_(opening)))
     press(pin_chat, ChatButton.filter(F.action.in_({ChatAction.PIN, ChatAction.UNPIN})))
     return router
 
@@ -167,7 +170,15 @@ async def show_chat(
     origin = None
     if chat.forked_from is not None:
         origin = await manager.get_conversation(person.user_id, chat.forked_from)
-    screen = chat_screen(person, chat, messages, seen=seen, instructed=instructed, origin=origin)
+    screen = chat_screen(
+        person,
+        chat,
+        messages,
+        shown_at=datetime.now(UTC),
+        seen=seen,
+        instructed=instructed,
+        origin=origin,
+    )
     await show(event, screen)
 
 

@@ -26,7 +26,8 @@ def create_deleting_router() -> Router:
     press(ask_to_delete, ChatButton.filter(F.action == ChatAction.ASK_DELETE))
     press(delete_chat, ChatButton.filter(F.action == ChatAction.DELETE))
     press(undo, ChatButton.filter(F.action.in_({ChatAction.UNDO, ChatAction.UNDO_ACTIVE})))
-    press(restore, ChatButton.filter(F.action == ChatAction.RESTORE))
+    restoring = {ChatAction.RESTORE, ChatAction.RESTORE_BELOW}
+    press(restore, ChatButton.filter(F.action.in_(restoring)))
     press(show_trash, MenuButton.filter(F.action == MenuAction.TRASH))
     press(ask_to_empty, MenuButton.filter(F.action == MenuAction.ASK_EMPTY_TRASH))
     press(empty_trash, MenuButton.filter(F.action == MenuAction.EMPTY_TRASH))

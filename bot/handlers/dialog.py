@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from aiogram import Bot, Router
 from aiogram.enums import ChatType, ContentType
-from aiogram.types import Message
+from aiogram.filters import Command, CommandObject
+from aiogram.types import InlineKeyboardMarkup, Message
 
 from conversations import ConversationManager, ConversationMessage, clean_text, parse_time
 
@@ -29,6 +30,7 @@ def create_dialog_router(*, exclusive: bool) -> Router:
     if exclusive:
         router.message.register(refuse_other_than_text, _is_content, is_for_us)
     router.edited_message.register(change_question, _is_question, is_for_us)
+    router.edited_message.register(change_question, Command("new", ignore_case=True))
     return router
 
 
@@ -59,9 +61,13 @@ async def change_question(
     person: Person,
     manager: ConversationManager,
     answering: Answering | None,
+    command: CommandObject | None = None,
 ) -> None:
-    """Store the new text of an edited question, and offer to answer it anew if it is the last."""
-    text = await _text_for_us(message, bot)
+    """Store the new text of an edited question, and offer to answer it anew if it is the last.
+
+    One that was asked by `/new question` stays where it is.
+    """
+    text = (command.args or "") if command is not None else await _text_for_us(message, bot)
     if not clean_text(text):
         return
     found = await _find_question(message, person, manager)
@@ -81,8 +87,14 @@ async def change_question(
     await message.reply(
         person.texts("edited-noted" if offer else "edited-stored"),
         parse_mode=None,
-        reply_markup=regenerate_keyboard(person, conversation_id) if offer else None,
+        reply_markup=_anew(person, conversation_id, question) if offer else None,
     )
+
+
+def _anew(
+    person: Person, conversation_id: str, question: ConversationMessage
+) -> InlineKeyboardMarkup:
+    return regenerate_keyboard(person, conversation_id, question.message_id)
 
 
 async def refuse_command(message: Message, person: Person) -> None:

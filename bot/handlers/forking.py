@@ -99,8 +99,22 @@ async def fork_chat(
     if over is not None:
         await press.answer(over.text(person.texts), alert=True)
         return
-    made = await manager.fork_conversation(person.user_id, chat.conversation_id, key=event.id)
+    made = await manager.fork_conversation(
+        person.user_id, chat.conversation_id, key=_key(event, chat, callback_data.stamp)
+    )
     if made is None:
         await tell_gone(event, chat.conversation_id, person, manager, press)
         return
     await show_chat(event, made, person, manager, answering, press, toast="fork-made")
+
+
+def _key(event: CallbackQuery, chat: ConversationMetadata, shown_at: str) -> str:
+    """Tell one copy that is asked for from another: a double tap asks for the same.
+
+    A card that is shown anew has a button of its own, and that of a chat that has grown means
+    more than it did. Old buttons do not know when they were shown.
+    """
+    if not shown_at or event.message is None:
+        return event.id
+    place = f"{event.message.chat.id}:{event.message.message_id}"
+    return f"{place}:{shown_at}:{chat.message_count}"

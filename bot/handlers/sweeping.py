@@ -6,6 +6,7 @@ or comes twice, does the rest of the same deletion, and one undo finds all of it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from aiogram import F, Router
@@ -14,6 +15,7 @@ from aiogram.types import CallbackQuery
 from conversations import ConversationManager, ConversationMetadata, parse_time
 
 from ..callbacks import SweepAction, SweepButton, decode_moment, fingerprint
+from ..chat_names import display_name
 from ..menus.sweeping import sweep_screen, swept_screen
 from ..person import Person
 from ..show import Press, show
@@ -75,7 +77,7 @@ async def sweep(
         return
     # Else it was done before, and something came since.
     active = await manager.get_active_conversation(user_id)
-    await press.answer(person.texts("deleted-toast"))
+    await press.answer(person.texts("sweep-toast"))
     await show(event, swept_screen(person, len(gone), moment, active))
 
 
@@ -86,10 +88,28 @@ async def undo(
     manager: ConversationManager,
     press: Press,
 ) -> None:
+    """Bring the chats back; who has gone on in another one meanwhile stays there."""
     moment = decode_moment(callback_data.moment)
+    gone = await _deleted_at(moment, person.user_id, manager) if moment else []
     count = await manager.restore_deletion(person.user_id, moment) if moment else 0
-    await press.answer(person.texts("sweep-undone", count=count) if count else None)
-    await show_list(event, person, manager)
+    if count:
+        active = await manager.get_active_conversation(person.user_id)
+        await press.answer(_undone(person, count, gone, active))
+    await show_list(event, person, manager, press)
+
+
+def _undone(
+    person: Person,
+    count: int,
+    gone: Sequence[ConversationMetadata],
+    active: ConversationMetadata | None,
+) -> str:
+    t = person.texts
+    back = t("sweep-undone", count=count)
+    was_active = [chat.conversation_id for chat in gone if chat.is_active]
+    if active is None or not was_active or active.conversation_id in was_active:
+        return back
+    return t("sweep-undone-stay", back=back, name=display_name(active, t))
 
 
 async def _deleted_at(

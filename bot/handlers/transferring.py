@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiogram import Bot, F, Router
 from aiogram.enums import ChatAction as Doing
 from aiogram.exceptions import TelegramEntityTooLarge
@@ -9,10 +11,11 @@ from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Document, FSInputFile, Message
 from aiogram.utils.chat_action import ChatActionSender
 
-from conversations import ConversationManager, ImportRefusedError
+from conversations import ConversationManager, ImportLimits, ImportRefusedError
 
 from ..callbacks import TransferAction, TransferButton
 from ..incoming import Receipt
+from ..limits import Quotas
 from ..person import Person
 from ..prompts import ReplyTo, remove_prompt
 from ..show import Press, send, show
@@ -145,10 +148,14 @@ async def take_file(
     bot: Bot,
     person: Person,
     manager: ConversationManager,
+    quotas: Quotas,
     receipt: Receipt | None = None,
     callback_data: TransferButton | None = None,
 ) -> None:
-    """Take the chats of a file in, once: what a crash breaks off is not begun anew."""
+    """Take the chats of a file in, once: what a crash breaks off is not begun anew.
+
+    No more of them than the person may have; one who has so many already is told so.
+    """
     t, document = person.texts, message.document
     if document is None or (callback_data is not None and callback_data.owner != person.mark):
         return
@@ -158,9 +165,14 @@ async def take_file(
     if receipt is not None and receipt.facts:
         await message.reply(t("import-interrupted"), parse_mode=None)
         return
+    over = await quotas.admit_copy(person.user_id)
+    if over is not None:
+        await message.reply(over.text(t), parse_mode=None)
+        return
     if receipt is not None:
         await receipt.note(importing=message.message_id)
-    await message.reply(await _import(bot, document, person, manager), parse_mode=None)
+    limits = _limits(await quotas.chats_left(person.user_id))
+    await message.reply(await _import(bot, document, person, manager, limits), parse_mode=None)
     if callback_data is not None:
         await remove_prompt(message, bot)
     await show_list(message, person, manager)
@@ -173,8 +185,19 @@ async def cancel(
     await show_list(event, person, manager)
 
 
+def _limits(chats_left: int | None) -> ImportLimits:
+    limits = ImportLimits()
+    if chats_left is None:
+        return limits
+    return replace(limits, chats=min(limits.chats, chats_left))
+
+
 async def _import(
-    bot: Bot, document: Document, person: Person, manager: ConversationManager
+    bot: Bot,
+    document: Document,
+    person: Person,
+    manager: ConversationManager,
+    limits: ImportLimits,
 ) -> str:
     """Import a file, and say what became of it."""
     t = person.texts
@@ -183,7 +206,9 @@ async def _import(
             ChatActionSender(bot=bot, chat_id=person.chat_id, action=Doing.TYPING),
             downloaded(bot, document) as path,
         ):
-            report = await manager.import_conversations(person.user_id, person.username, path)
+            report = await manager.import_conversations(
+                person.user_id, person.username, path, limits=limits
+            )
     except TooBigError:
         return t("import-refused-too-big")
     except ImportRefusedError as error:

@@ -25,7 +25,10 @@ command-help = What I can do
 welcome =
     👋 Hello! Just write to me, and I answer.
 
-    Each subject can have a chat of its own: /new starts one, /chats shows them all and takes you from one to another. What is deleted can be brought back for { $days } days.
+    Each subject can have a chat of its own: /new starts one, /chats shows them all and takes you from one to another. What is deleted can be brought back for { $days ->
+        [one] { $days } day
+       *[other] { $days } days
+    }.
 help =
     Write to me, and I answer in the chat that is open.
 
@@ -133,7 +136,10 @@ button-cancel = Cancel
 ## Deleting and bringing back
 
 delete-title = 🗑 Delete “{ $name }”?
-delete-facts = { $messages }. It can be brought back for { $days } days.
+delete-facts = { $messages }. { $days ->
+        [one] It can be brought back for { $days } day.
+       *[other] It can be brought back for { $days } days.
+    }
 delete-changed = Messages came since you were asked. Delete it all the same?
 button-delete-confirm = Delete
 deleted-title = 🗑 “{ $name }” is deleted.
@@ -223,6 +229,7 @@ sweep-facts =
        *[other] What is deleted can be brought back for { $days } days.
     }
 sweep-changed = Something came or went since you were asked. Delete them all the same?
+sweep-toast = Deleted
 sweep-done =
     { $count ->
         [one] 🧹 { $count } chat is deleted.
@@ -233,6 +240,7 @@ sweep-undone =
         [one] { $count } chat is back
        *[other] { $count } chats are back
     }
+sweep-undone-stay = { $back }, and “{ $name }” stays open
 
 ## Erasing everything
 
@@ -298,10 +306,11 @@ answer-length = ✂️ The model's limit ended this answer. Ask it to go on.
 again-kept = The answer that was there stays.
 again-nothing = There is nothing here to answer anew.
 again-busy = An answer is on its way in this chat.
+again-newer = Newer questions came in this chat since. To have this one answered, ask it again in a reply to this message: it goes to the same chat.
 failed-refused = The model's provider withheld this answer.
 context-cut =
     { $count ->
-        [one] ℹ️ This chat has grown long: from now on the model sees its last { $count } message only. All of it stays stored.
+        [1] ℹ️ This chat has grown long: from now on the model sees its last message only. All of it stays stored.
        *[other] ℹ️ This chat has grown long: from now on the model sees its last { $count } messages only. All of them stay stored.
     }
 mode-title = ⚙️ How shall “{ $name }” be answered?
@@ -318,8 +327,8 @@ button-open-chat = Open “{ $name }”
 button-again = 🔄 Try again
 queue-full =
     { $limit ->
-        [one] Your last question is still waiting for its answer. This one is saved; please ask again a little later.
-       *[other] { $limit } questions are waiting for answers here already. This one is saved; please ask again a little later.
+        [one] Your last question is still waiting for its answer. This one is saved; after that, /again has it answered.
+       *[other] { $limit } questions are waiting for answers here already. This one is saved; after those, /again has it answered.
     }
 closing = The bot is being restarted. Your question is saved; /again has it answered.
 closing-later = The bot is being restarted. Your question is saved, and is answered right after.

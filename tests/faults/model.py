@@ -276,9 +276,12 @@ class Model(SearchableState, PersonModel):
         return sum(self.delete_conversation(user_id, chat) for chat in chats)
 
     def restore_deletion(self, user_id: int, deleted_at: datetime) -> int:
+        """Who has gone on in another chat meanwhile stays there."""
         moment = deleted_at.isoformat()
+        user = self.user(user_id)
+        has_gone_on = user["active"] is not None and user["chats"][user["active"]]["messages"]
         deleted = [f for f in self.list_deleted(user_id) if f["deleted_at"] == moment]
         for facts in sorted(deleted, key=lambda facts: bool(facts["is_active"])):
-            chat, activate = facts["conversation_id"], facts["is_active"]
+            chat, activate = facts["conversation_id"], facts["is_active"] and not has_gone_on
             self.restore_conversation(user_id, chat, activate=activate)
         return len(deleted)

@@ -20,9 +20,9 @@ from conversations import ConversationManager, ConversationMetadata, StorageErro
 from .answerers import Answerer, Namer, takes_instructions
 from .context import ContextLimits
 from .delivery import Delivery, RichSupport
-from .finishing import FinishedAnswer, Finisher, Question, tokens_used
+from .finishing import FinishedAnswer, Finisher, Question, offer_again, tokens_used
 from .gathering import Gatherer
-from .keyboards import again_keyboard, stop_keyboard
+from .keyboards import stop_keyboard
 from .lanes import Lane
 from .limits import Quotas
 from .marks import Marks
@@ -224,13 +224,11 @@ class Answering:
 
     async def _tell_failure(self, question: Question, lane: Lane) -> bool:
         """Tell of a failure that nobody expected; False where that did not reach the person."""
-        person = question.person
         if lane.is_dropped:
             return True
+        delivery, texts = self._delivery(question, lane.hurry), question.person.texts
         try:
-            said = await self._delivery(question, lane.hurry).say(
-                person.texts("something-wrong"), again_keyboard(person, question.conversation_id)
-            )
+            said = await delivery.say(texts("something-wrong"), offer_again(question))
         except Exception:
             logger.exception("a failure could not be told")
             return False
@@ -289,10 +287,7 @@ class Answering:
         if refusal is None:
             return False
         why = f"{refusal.text(person.texts)}\n{person.texts('limit-saved')}"
-        keyboard = again_keyboard(
-            person, question.conversation_id, question.message_id, anew=question.again
-        )
-        await delivery.say(why, keyboard)
+        await delivery.say(why, offer_again(question))
         return True
 
     async def _ask(self, question: Question, lane: Lane) -> FinishedAnswer | None:

@@ -92,7 +92,7 @@ class Finisher:
         if not answer.result.text.strip() or (question.again and answer.ending != "complete"):
             await delivery.say(
                 self._why_not(answer),
-                _again(question),
+                offer_again(question),
                 placeholder=answer.placeholder,
             )
             return True
@@ -137,7 +137,7 @@ class Finisher:
         question = answer.question
         header, keyboard = await self._whereabouts(question)
         if answer.ending != "complete":
-            keyboard = keyboard or _again(question)
+            keyboard = keyboard or offer_again(question)
         return await delivery.answer(
             message.text,
             header=header,
@@ -285,7 +285,7 @@ def tokens_used(context: Context, result: AnswerResult) -> int:
     return asked + estimate_tokens(context.instructions) + estimate_tokens(result.text)
 
 
-def _again(question: Question) -> InlineKeyboardMarkup:
+def offer_again(question: Question) -> InlineKeyboardMarkup:
     chat, message_id = question.conversation_id, question.message_id
     return again_keyboard(question.person, chat, message_id, anew=question.again)
 

@@ -203,14 +203,13 @@ def open_keyboard(
 
 
 def again_keyboard(
-    person: Person, conversation_id: str, question_id: int | None = None, *, anew: bool = False
+    person: Person, conversation_id: str, question_id: int, *, anew: bool
 ) -> InlineKeyboardMarkup:
-    """Offer another try for a question, or else for the last one of its chat.
-
-    `anew` where there is a whole answer already.
-    """
-    action = ChatAction.REGENERATE if anew else ChatAction.AGAIN
-    stamp = question_stamp(question_id) if question_id is not None else ""
+    """Offer another try for a question; `anew` where there is a whole answer already."""
+    action, stamp = (
+        ChatAction.REGENERATE if anew else ChatAction.AGAIN,
+        question_stamp(question_id),
+    )
     data = ChatButton.stamped(action, conversation_id, stamp, person.mark)
     return _single(person.texts("button-again"), data)
 

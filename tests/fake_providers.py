@@ -30,7 +30,7 @@ from typing import Any, Literal, Self
 
 from aiohttp import web
 
-PATIENCE = 10  # seconds until a wait of a test gives up
+from tests.waiting import PATIENCE
 
 
 class Gate:

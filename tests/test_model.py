@@ -13,6 +13,7 @@ from bot.answerers.base import Answerer, AnswerError, AnswerResult, Namer, Turn,
 from bot.answerers.model import Limits, ModelAnswerer, ModelSettingError, build_answerer
 from bot.answerers.wording import ThoughtFilter, clean_title
 from tests.fake_providers import Cut, FakeProviders, Gate, Raw, Say, Stop, Think
+from tests.waiting import PATIENCE
 
 KEY = "sk-canary-of-the-provider"
 CLAUDE = "anthropic:claude-sonnet-5-5"
@@ -96,7 +97,7 @@ async def test_the_first_piece_is_there_before_the_second_is_sent(
     async with build(model).answer(QUESTION, mode="fast") as stream:
         assert stream.result == AnswerResult("partial", "", None, model)
         deltas = aiter(stream)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await anext(deltas) == "one "
             assert stream.result.text == "one "
             gate.open()

@@ -13,6 +13,7 @@ import pytest
 from bot.answerers.base import AnswerError, AnswerResult, Turn, Usage
 from bot.answerers.model import Limits, ModelAnswerer, build_answerer
 from tests.fake_providers import Cut, Fail, FakeProviders, Gate, Raw, Say, Step, Stop, Think
+from tests.waiting import PATIENCE
 
 KEY = "sk-canary-of-the-provider"
 CLAUDE = "anthropic:claude-sonnet-5-5"
@@ -46,7 +47,7 @@ class Asker:
         self.answerers.append(answerer)
         async with answerer.answer([Turn("user", "Hello?")], mode="fast") as stream:
             self.stream = stream
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 async for _ in stream:
                     pass
         return stream.result

@@ -37,6 +37,7 @@ class Gate:
     """Lets one waiting step through for each `open`; a gate that is never opened hangs."""
 
     def __init__(self) -> None:
+        self.is_reached = False
         self._permits = asyncio.Semaphore(0)
 
     def open(self, times: int = 1) -> None:
@@ -44,6 +45,7 @@ class Gate:
             self._permits.release()
 
     async def passed(self) -> None:
+        self.is_reached = True
         await self._permits.acquire()
 
 

@@ -393,8 +393,9 @@ class TestReading:
             listing = asyncio.create_task(storage.read_index(USER))
             await settle()
             assert await texts_in(storage, user=7) == ["first"]  # who waits for nothing is through
-            assert not any(task.done() for task in (adding, reading, listing))
+            done = [task.done() for task in (adding, reading, listing)]
             disk.go_on.set()
+            assert done == [False] * 3
             assert await adding
             assert await reading == ["first", "second", "third"]
             assert (await listing).conversations[0].message_count == 3
@@ -430,8 +431,9 @@ class TestReading:
             await disk.is_reached()
             adding.cancel()
             await settle()
-            assert not adding.done()
+            has_waited = not adding.done()
             disk.go_on.set()
+            assert has_waited
             with pytest.raises(asyncio.CancelledError):
                 await adding
             assert await texts_in(storage) == ["first", "second"]

@@ -650,7 +650,7 @@ async def test_a_slow_statement_ends_in_time(workers: Workers) -> None:
     operator = await workers.connect()
     await operator.execute(
         "create function slow() returns trigger language plpgsql as"
-        " $$begin perform pg_sleep(120); return new; end$$;"
+        " $$begin perform pg_sleep(240); return new; end$$;"
         "create trigger slow before insert on messages for each row execute function slow()"
     )
     async with asyncio.timeout(PATIENCE):  # half of the sleep

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-PATIENCE = 60  # seconds until a test that waits gives up; costs nothing when all is well
+PATIENCE = 120  # seconds until a test that waits gives up; costs nothing when all is well
 
 
 async def until(condition: Callable[[], object]) -> None:

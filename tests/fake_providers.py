@@ -30,13 +30,14 @@ from typing import Any, Literal, Self
 
 from aiohttp import web
 
-PATIENCE = 10  # seconds until a wait of a test gives up
+from tests.waiting import PATIENCE
 
 
 class Gate:
     """Lets one waiting step through for each `open`; a gate that is never opened hangs."""
 
     def __init__(self) -> None:
+        self.is_reached = False
         self._permits = asyncio.Semaphore(0)
 
     def open(self, times: int = 1) -> None:
@@ -44,6 +45,7 @@ class Gate:
             self._permits.release()
 
     async def passed(self) -> None:
+        self.is_reached = True
         await self._permits.acquire()
 
 

@@ -25,6 +25,8 @@ from typing import Any, Self, TypeVar
 
 import aiohttp
 
+from tests.waiting import PATIENCE
+
 Message = dict[str, Any]
 Dialog = dict[str, Any]
 Result = TypeVar("Result")
@@ -90,12 +92,12 @@ class Person:
 
     # What a person does and then sees.
 
-    async def ask(self, text: str, containing: str = "", *, within: float = 10.0) -> Message:
+    async def ask(self, text: str, containing: str = "", *, within: float = PATIENCE) -> Message:
         """Sends, and gives the first later message of the bot that contains this text."""
         sent = await self.send(text)
         return await self.wait_message(containing, after=sent, within=within)
 
-    async def tap(self, message: Message, label: str, *, within: float = 10.0) -> Message:
+    async def tap(self, message: Message, label: str, *, within: float = PATIENCE) -> Message:
         """Presses, and gives the bot's answer to it: ``text`` and ``show_alert``."""
         query = await self.press(message, label)
 
@@ -125,7 +127,7 @@ class Person:
             return await response.read()
 
     async def wait_for(
-        self, predicate: Callable[[Dialog], Result | None], *, within: float = 10.0
+        self, predicate: Callable[[Dialog], Result | None], *, within: float = PATIENCE
     ) -> Result:
         """What ``predicate`` says of the dialog, as soon as that is true; seconds."""
         loop = asyncio.get_running_loop()
@@ -139,7 +141,7 @@ class Person:
         return result
 
     async def wait_message(
-        self, containing: str = "", *, after: Message | int = 0, within: float = 10.0
+        self, containing: str = "", *, after: Message | int = 0, within: float = PATIENCE
     ) -> Message:
         """The first message of the bot after this one whose text or caption contains this."""
         after_id = after if isinstance(after, int) else after["message_id"]
@@ -154,7 +156,7 @@ class Person:
         return await self.wait_for(found, within=within)
 
     async def wait_text(
-        self, message: Message, containing: str, *, within: float = 10.0
+        self, message: Message, containing: str, *, within: float = PATIENCE
     ) -> Message:
         """The message, as soon as its text or caption contains this."""
 
@@ -167,7 +169,7 @@ class Person:
 
         return await self.wait_for(found, within=within)
 
-    async def wait_gone(self, message: Message, *, within: float = 10.0) -> None:
+    async def wait_gone(self, message: Message, *, within: float = PATIENCE) -> None:
         """Until the message is deleted."""
 
         def gone(dialog: Dialog) -> bool:
@@ -175,7 +177,7 @@ class Person:
 
         await self.wait_for(gone, within=within)
 
-    async def wait_draft(self, containing: str = "", *, within: float = 10.0) -> Message:
+    async def wait_draft(self, containing: str = "", *, within: float = PATIENCE) -> Message:
         """The first growing answer whose text contains this."""
 
         def found(dialog: Dialog) -> Message | None:

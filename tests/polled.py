@@ -18,7 +18,8 @@ from bot.answerers import Answerer
 from bot.inbox import Inbox
 from bot.polling import poll
 from conversations import ConversationManager, JsonStorage
-from tests.telegram import BOT_USER, PATIENCE, QueueingTelegram
+from tests.telegram import BOT_USER, QueueingTelegram
+from tests.waiting import PATIENCE
 
 
 @dataclass

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -126,6 +126,14 @@ async def opened_postgres(url: str, **options: Any) -> AsyncIterator[PostgresSto
             yield storage
         finally:
             await storage.close()
+
+
+@contextmanager
+def impatient(storage: PostgresStorage, seconds: float) -> Iterator[None]:
+    """Give calls that begin now no more time than that: those that are to fail."""
+    before, storage.database.timeout = storage.database.timeout, seconds
+    yield
+    storage.database.timeout = before
 
 
 @asynccontextmanager

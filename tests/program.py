@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parent.parent
-PATIENCE = 30  # seconds
 
 
 class Program:

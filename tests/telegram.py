@@ -42,11 +42,11 @@ from aiogram.types import (
 )
 
 from bot.polling import Batch
+from tests.waiting import PATIENCE
 
 BOT_ID = 42
 BOT_USER = {"id": BOT_ID, "is_bot": True, "first_name": "Bot", "username": "test_bot"}
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-PATIENCE = 10  # seconds until a test that waits gives up
 
 
 class FakeTelegram(BaseSession):

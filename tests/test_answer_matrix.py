@@ -16,7 +16,8 @@ from aiogram.methods import SendMessage, TelegramMethod
 from bot import Turn, create_router
 from bot.answerers import AnswerStream, Mode, TextStream
 from conversations import ConversationManager, ConversationMessage, JsonStorage
-from tests.telegram import PATIENCE, Client, FakeTelegram
+from tests.telegram import Client, FakeTelegram
+from tests.waiting import PATIENCE
 
 QUESTION, BEFORE = "the question", "asked before"
 FIRST, REST = "first words", " and the rest"

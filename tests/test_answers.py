@@ -28,6 +28,7 @@ from bot.texts import Languages
 from conversations import ConversationManager, ConversationMessage
 from tests.chats import fill
 from tests.telegram import Client, FakeTelegram, MakeClient
+from tests.waiting import PATIENCE
 
 
 class Model:
@@ -90,7 +91,7 @@ async def messages_of(manager: ConversationManager) -> list[ConversationMessage]
 
 async def until(manager: ConversationManager, true: Callable[[list[str]], bool]) -> list[str]:
     """Wait until the texts of the active chat are as they should be, all noted as sent."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             messages = await messages_of(manager)
             texts = [message.text for message in messages]
@@ -522,7 +523,7 @@ async def test_a_model_names_the_chat_after_its_first_answer(
 ) -> None:
     model.titles = ["  A fine\nname  ", "never asked for"]
     await client.ask("Why, oh why?")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while (await manager.list_conversations(1001))[0].name != "A fine name":
             await asyncio.sleep(0)
     await client.ask("And now?")

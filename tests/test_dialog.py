@@ -25,6 +25,7 @@ from bot.delivery import Delivery
 from conversations import ConversationManager, ConversationMessage, StorageError
 from tests.chats import fill
 from tests.telegram import Client, FakeTelegram, MakeClient
+from tests.waiting import PATIENCE
 
 MakeBot = Callable[[SimpleAnswerer], Client]
 METHOD = SendMessage(chat_id=1, text="x")
@@ -79,7 +80,7 @@ async def settled(
     manager: ConversationManager, chat: str, count: int
 ) -> list[ConversationMessage]:
     """Wait until a chat has `count` messages and every answer is noted as sent."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             messages = await messages_of(manager, chat)
             if len(messages) >= count and all(message.sent_as for message in messages):

@@ -24,7 +24,7 @@ from tests.playground_client import Person, labels
 from tests.test_architecture import PROGRAM, SOURCES, imports
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60  # seconds, for building, installing and starting
+PATIENCE = 240  # seconds, for building, installing and starting
 
 HOST_PACKAGE = '''
 """The host's own package, called as ours is in its repository."""

@@ -30,7 +30,8 @@ from conversations import ConversationManager, Footprint
 from tests.chats import fill, question
 from tests.polled import polled
 from tests.storages import opened
-from tests.telegram import PATIENCE, Client, FakeTelegram, MakeClient, QueueingTelegram
+from tests.telegram import Client, FakeTelegram, MakeClient, QueueingTelegram
+from tests.waiting import PATIENCE
 
 CANARY = "kanarienvogel"
 
@@ -243,7 +244,7 @@ async def test_a_running_answer_is_given_up_and_stored_nowhere(
     await anna.send(CANARY + "x" * 4090)  # held: it may go on
     await anna.send("/forget")
     await anna.press("Erase everything…")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await anna.press("Yes, erase everything")
     assert anna.text.startswith("✅ Erased for good:\n• 4 chats\n• 6 messages")
     assert holding(folder / "user_1001") == []
@@ -271,7 +272,7 @@ async def test_one_who_waits_for_others_is_not_waited_for(
 
         answering.submit(Question(bot, person, chat.conversation_id, 1, overs=(note,)))
     await model.started.acquire()
-    async with asyncio.timeout(10), answering.silence(2):
+    async with asyncio.timeout(PATIENCE), answering.silence(2):
         assert over == [2]
         assert not answering.is_busy(2, chat.conversation_id)
         late = Question(bot, person, chat.conversation_id, 1)
@@ -412,7 +413,7 @@ async def test_no_file_holds_the_canary_afterwards(
         await press(bot, someone, "Erase everything…")
         await press(bot, someone, "Yes, erase everything")
         assert holding(folder) == []
-        async with asyncio.timeout(10):  # the press itself is over only then
+        async with asyncio.timeout(PATIENCE):  # the press itself is over only then
             while holding(folder, "person1001"):
                 await asyncio.sleep(0.001)
         assert "Ben's own" in (folder / "inbox.jsonl.given-up").read_text()

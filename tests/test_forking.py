@@ -17,6 +17,7 @@ from tests.chats import fill
 from tests.faults.killed import KilledAt
 from tests.storages import USER, answer, managed, question, texts
 from tests.telegram import Client, FakeTelegram, MakeClient
+from tests.waiting import PATIENCE
 
 
 async def test_a_fork_is_named_after_its_origin(tmp_path: Path) -> None:
@@ -373,7 +374,7 @@ async def opened(manager: ConversationManager) -> ConversationMetadata:
 
 
 async def noted(manager: ConversationManager, chat: str, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             messages = await manager.get_messages(1001, chat, 100)
             if len(messages) == count and all(message.sent_as for message in messages):

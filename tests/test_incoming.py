@@ -25,6 +25,7 @@ from bot.turns import Turn as OrderedTurn
 from conversations import ConversationMessage
 from tests.polled import Polled, polled
 from tests.telegram import Client, FakeTelegram, QueueingTelegram
+from tests.waiting import PATIENCE
 
 
 class Model:
@@ -110,8 +111,9 @@ async def test_what_waits_at_a_stop_is_answered_after_it(folder: Path, client: C
     telegram = QueueingTelegram([says(client, text) for text in ("one", "two", "three")])
     async with polled(folder, telegram, model) as bot:
         await telegram.wait_for(lambda: model.asked == ["one"] and not telegram.unconfirmed)
-        while len(await stored(bot)) < 3:
-            await asyncio.sleep(0.001)
+        async with asyncio.timeout(PATIENCE):
+            while len(await stored(bot)) < 3:
+                await asyncio.sleep(0.001)
     model.opened.set()
     async with polled(folder, QueueingTelegram(), model) as bot:
         await bot.settled()

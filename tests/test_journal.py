@@ -15,7 +15,8 @@ import pytest
 
 from conversations import JsonStorage, StorageError
 from conversations.journal_records import Added, encode, framed, read_records
-from tests.storages import USER, answer, new_chat, opened, question, texts, tree
+from tests.storages import USER, answer, new_chat, opened, question, settle, texts, tree
+from tests.waiting import PATIENCE
 
 LATER = "2026-05-02T00:00:00+00:00"
 
@@ -70,7 +71,7 @@ class TestFiles:
             await storage.create(new_chat("a", name="A"))
             storage._folders._behind.delay = 0
             await append(storage, "second", 1)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 while b"second" not in file_of(tmp_path):
                     await asyncio.sleep(0.001)
 
@@ -227,9 +228,12 @@ class Disk:
         self._real = os.fdatasync
         patch.setattr(os, "fdatasync", self._sync)
 
+    async def is_reached(self) -> None:
+        assert await asyncio.to_thread(self.reached.wait, PATIENCE)
+
     def _sync(self, descriptor: int) -> None:
         self.reached.set()
-        assert self.go_on.wait(20)
+        assert self.go_on.wait(PATIENCE)
         if self.error:
             raise OSError(self.error, os.strerror(self.error))
         self._real(descriptor)
@@ -378,17 +382,20 @@ class TestFailures:
 class TestReading:
     async def test_nothing_is_shown_before_it_is_durable(self, tmp_path: Path, disk: Disk) -> None:
         async with opened(tmp_path, journal=True) as storage:
+            await begun(storage, user=7)
             await begun(storage)
             await append(storage, "second", 1)
             disk.reached.clear()
             disk.go_on.clear()
             adding = asyncio.create_task(append(storage, "third", 2))
-            await asyncio.to_thread(disk.reached.wait, 20)
+            await disk.is_reached()
             reading = asyncio.create_task(texts_in(storage))
             listing = asyncio.create_task(storage.read_index(USER))
-            done, _ = await asyncio.wait([adding, reading, listing], timeout=0.05)
-            assert not done
+            await settle()
+            assert await texts_in(storage, user=7) == ["first"]  # who waits for nothing is through
+            done = [task.done() for task in (adding, reading, listing)]
             disk.go_on.set()
+            assert done == [False] * 3
             assert await adding
             assert await reading == ["first", "second", "third"]
             assert (await listing).conversations[0].message_count == 3
@@ -403,7 +410,7 @@ class TestReading:
             disk.reached.clear()
             disk.go_on.clear()
             adding = asyncio.create_task(append(storage, "third", 2))
-            await asyncio.to_thread(disk.reached.wait, 20)
+            await disk.is_reached()
             reading = asyncio.create_task(texts_in(storage))
             await asyncio.sleep(0)
             disk.error = errno.EIO
@@ -421,11 +428,12 @@ class TestReading:
             disk.reached.clear()
             disk.go_on.clear()
             adding = asyncio.create_task(append(storage, "second", 1))
-            await asyncio.to_thread(disk.reached.wait, 20)
+            await disk.is_reached()
             adding.cancel()
-            await asyncio.wait([adding], timeout=0.05)
-            assert not adding.done()
+            await settle()
+            has_waited = not adding.done()
             disk.go_on.set()
+            assert has_waited
             with pytest.raises(asyncio.CancelledError):
                 await adding
             assert await texts_in(storage) == ["first", "second"]

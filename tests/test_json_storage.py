@@ -14,6 +14,7 @@ import pytest
 
 from conversations import FolderInUseError, JsonStorage, StorageClosedError
 from tests.storages import LATER, USER, answer, append, new_chat, opened, question, texts_in
+from tests.waiting import until
 
 
 async def test_the_bytes_of_a_chat_and_of_an_index(tmp_path: Path) -> None:
@@ -146,13 +147,22 @@ async def test_nothing_grows_with_the_number_of_users(
 
 
 async def test_what_nobody_uses_any_more_is_let_go_of(tmp_path: Path) -> None:
-    async with opened(tmp_path, idle_seconds=0.01) as storage:
+    async with opened(tmp_path, idle_seconds=3600) as storage:
+        folders = storage._folders
+
+        def an_hour_passes() -> None:
+            assert folders._idle is not None
+            folders._idle.cancel()
+            folders._let_go_of_unused()
+
         for user in (USER, 2):
             await storage.create(new_chat("a", user_id=user))
-            async with asyncio.timeout(20):
-                while storage._folders._cache.bytes:
-                    await asyncio.sleep(0.001)
-        assert len(storage._folders._cache) == 0
+            an_hour_passes()
+            an_hour_passes()
+            await until(lambda: not folders._cache.bytes)
+            an_hour_passes()
+            assert folders._idle is None
+        assert len(folders._cache) == 0
         assert len((await storage.read_index(USER)).conversations) == 1
 
 

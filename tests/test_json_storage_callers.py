@@ -25,6 +25,7 @@ from tests.storages import (
     texts,
     texts_in,
 )
+from tests.waiting import PATIENCE
 
 
 class SlowDisk:
@@ -38,11 +39,11 @@ class SlowDisk:
 
     def _wait(self, descriptor: int) -> None:
         self.is_reached.set()
-        assert self._may_go_on.wait(20)
+        assert self._may_go_on.wait(PATIENCE)
         self._fsync(descriptor)
 
     async def reached(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(None, self.is_reached.wait, 20)
+        assert await asyncio.to_thread(self.is_reached.wait, PATIENCE)
 
     def go_on(self) -> None:
         self._may_go_on.set()
@@ -128,11 +129,19 @@ async def test_a_timeout_ends_after_the_write(
 ) -> None:
     async with opened(tmp_path) as storage:
         await storage.create(new_chat("a"))
-        disk = SlowDisk(monkeypatch)
-        asyncio.get_running_loop().call_later(0.05, disk.go_on)
+        disk, limit = SlowDisk(monkeypatch), asyncio.timeout(None)
+
+        async def run_out() -> None:
+            await disk.reached()
+            limit.reschedule(asyncio.get_running_loop().time())
+            await settle()
+            disk.go_on()
+
+        running_out = asyncio.create_task(run_out())
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01):
+            async with limit:
                 await append(storage, "a", "slow")
+        await running_out
         assert await texts_in(storage, "a") == ["slow"]
 
 

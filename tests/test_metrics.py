@@ -14,6 +14,7 @@ from bot import Turn, create_router
 from bot.metrics import Metrics
 from conversations import ConversationManager, JsonStorage, StorageError
 from tests.telegram import Client, FakeTelegram
+from tests.waiting import until
 
 
 class Model:
@@ -52,8 +53,7 @@ async def test_answers_are_counted_by_their_end(
     assert read(metrics)['bot_answers_total{ending="complete"}'] == 0
     await anna.ask("fail")
     await anna.send("a secret")
-    while not read(metrics)["bot_first_word_seconds_count"]:
-        await asyncio.sleep(0.001)
+    await until(lambda: read(metrics)["bot_first_word_seconds_count"])
     assert read(metrics)["bot_answers_running"] == 1
     model.opened.set()
     await telegram.wait_for(lambda: len(telegram.texts_in(1001)) == 2)

@@ -120,10 +120,9 @@ async def test_what_was_cut_off_goes_on(source: FolderEnd, tmp_path: Path) -> No
             self.storage.add = failing  # type: ignore[method-assign, assignment]
 
     whole = await run(source, FolderEnd(tmp_path / "whole"))
-    for calls in range(4):
+    for _ in range(4):
         with pytest.raises(StorageError, match="as told"):
             await run(FolderEnd(source._root), Cut(tmp_path / "to", calls=1))
-        assert calls < 4
     receipt = await run(FolderEnd(source._root), FolderEnd(tmp_path / "to"))
     assert receipt.already_there == 4
     assert receipt.digest == whole.digest

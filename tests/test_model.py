@@ -13,6 +13,7 @@ from bot.answerers.base import Answerer, AnswerError, AnswerResult, Namer, Turn,
 from bot.answerers.model import Limits, ModelAnswerer, ModelSettingError, build_answerer
 from bot.answerers.wording import ThoughtFilter, clean_title
 from tests.fake_providers import Cut, FakeProviders, Gate, Raw, Say, Stop, Think
+from tests.waiting import PATIENCE, time_passes, until
 
 KEY = "sk-canary-of-the-provider"
 CLAUDE = "anthropic:claude-sonnet-5-5"
@@ -96,7 +97,7 @@ async def test_the_first_piece_is_there_before_the_second_is_sent(
     async with build(model).answer(QUESTION, mode="fast") as stream:
         assert stream.result == AnswerResult("partial", "", None, model)
         deltas = aiter(stream)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await anext(deltas) == "one "
             assert stream.result.text == "one "
             gate.open()
@@ -485,7 +486,10 @@ async def test_a_name_is_not_waited_for_long(
 ) -> None:
     await ask(build(model))
     fake.streams(Think("Hm."), Raw(b": ping\n\n"), Gate())
+    naming = asyncio.create_task(build(model, limits=Limits(whole=10)).name_chat("Hi", "Hello"))
+    await until(lambda: len(fake.requests) == 2)
+    time_passes(10)
     with pytest.raises(AnswerError) as raised:
-        await build(model, limits=Limits(whole=0.3)).name_chat("Hi", "Hello")
+        await naming
     assert raised.value.kind == "timeout"
     await fake.requests[1].disconnected()

@@ -13,6 +13,8 @@ import pytest
 from bot.answerers.base import AnswerError, AnswerResult, Turn, Usage
 from bot.answerers.model import Limits, ModelAnswerer, build_answerer
 from tests.fake_providers import Cut, Fail, FakeProviders, Gate, Raw, Say, Step, Stop, Think
+from tests.storages import settle
+from tests.waiting import PATIENCE, time_passes, until
 
 KEY = "sk-canary-of-the-provider"
 CLAUDE = "anthropic:claude-sonnet-5-5"
@@ -46,7 +48,7 @@ class Asker:
         self.answerers.append(answerer)
         async with answerer.answer([Turn("user", "Hello?")], mode="fast") as stream:
             self.stream = stream
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 async for _ in stream:
                     pass
         return stream.result
@@ -58,6 +60,11 @@ class Asker:
         assert self.stream.result.state == "partial"
         assert self.stream.result.usage is None
         return raised.value
+
+    async def seen(self, text: str) -> None:
+        """Wait until so much of an answer has come, and the rest is waited for."""
+        await until(lambda: self.stream.result.text == text)
+        await settle()
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -320,7 +327,10 @@ async def test_silence_before_the_first_event_has_a_limit(
 ) -> None:
     await asker.ask(model)  # what is slow the first time alone is over
     fake.streams(before=Gate())
-    error = await asker.fail(model, Limits(first_event=0.1))
+    failing = asyncio.create_task(asker.fail(model, Limits(first_event=10)))
+    await until(lambda: len(fake.requests) == 2)
+    time_passes(40)  # what runs at home is given four times as much
+    error = await failing
     assert (error.kind, error.detail) == (
         "timeout",
         "TimeoutError: the answer did not begin in time",
@@ -335,7 +345,10 @@ async def test_silence_in_the_middle_has_a_limit(
 ) -> None:
     await asker.ask(model)
     fake.streams(Say("So far"), Gate())
-    assert (await asker.fail(model, Limits(gap=0.2))).kind == "timeout"
+    failing = asyncio.create_task(asker.fail(model, Limits(gap=10)))
+    await asker.seen("So far")
+    time_passes(40)
+    assert (await failing).kind == "timeout"
     assert asker.stream.result.text == "So far"
     await fake.requests[1].disconnected()
 
@@ -344,7 +357,10 @@ async def test_silence_in_the_middle_has_a_limit(
 async def test_the_whole_has_a_limit(model: str, fake: FakeProviders, asker: Asker) -> None:
     await asker.ask(model)
     fake.streams(Say("So far"), Gate())
-    error = await asker.fail(model, Limits(whole=0.3))
+    failing = asyncio.create_task(asker.fail(model, Limits(whole=20)))
+    await asker.seen("So far")
+    time_passes(20)
+    error = await failing
     assert (error.kind, error.detail) == (
         "timeout",
         "TimeoutError: the answer did not end in time",
@@ -358,8 +374,13 @@ async def test_a_connection_that_stays_open_after_the_end_does_no_harm(
     model: str, fake: FakeProviders, asker: Asker
 ) -> None:
     await asker.ask(model)
-    fake.streams(Say("Done"), Stop(), Gate())
-    result = await asker.ask(model, Limits(gap=0.2))
+    gate = Gate()
+    fake.streams(Say("Done"), Stop(), gate)
+    asking = asyncio.create_task(asker.ask(model, Limits(gap=10)))
+    await until(lambda: gate.is_reached or asking.done())
+    await settle()
+    time_passes(40)
+    result = await asking
     assert (result.state, result.text) == ("complete", "Done")
 
 

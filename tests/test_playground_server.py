@@ -24,6 +24,7 @@ from aiogram.utils.token import validate_token
 from bot.playground import Playground
 from bot.playground.dialogs import MAX_MESSAGES
 from tests.playground_client import Person
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def until_saved(path: Path, text: str) -> None:
     def saved() -> str:
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while text not in await asyncio.to_thread(saved):
             pass
 
@@ -90,7 +91,7 @@ async def test_closing_ends_streams_and_polls_at_once(http: aiohttp.ClientSessio
         poll = asyncio.create_task(result_of(playground, "getUpdates", timeout=50))
         await playground.wait_for_call("getUpdates")
 
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):  # the poll itself would go on for 50
             await playground.close()
 
         assert await poll == []
@@ -148,7 +149,7 @@ async def test_a_full_disk_stops_nothing(
         with monkeypatch.context() as disk:
             disk.setattr(Path, "write_text", full)
             await anna.send("kept in memory")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 while "No space left on device" not in caplog.text:
                     await anna.dialog()
     assert "kept in memory" in path.read_text(encoding="utf-8")

@@ -13,7 +13,9 @@ from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMar
 from aiogram.types import MessageGenerationStopped as Stopped
 
 from bot.playground import Playground
+from bot.playground.updates import Updates
 from tests.playground_client import Person
+from tests.waiting import PATIENCE
 
 Answer = dict[str, Any]
 Call = Callable[..., Coroutine[Any, Any, tuple[int, Any]]]
@@ -63,7 +65,7 @@ def call(playground: Playground, http: aiohttp.ClientSession) -> Call:
 
 async def polls(playground: Playground, number: int) -> None:
     """Until the bot has asked for updates so many times."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await playground.wait_for_call("getUpdates", number)
 
 
@@ -92,16 +94,25 @@ async def test_the_poll_waits_and_wakes(call: Call, anna: Person, playground: Pl
 
     await anna.send("hi")
 
-    _, [update] = await asyncio.wait_for(poll, 5)
+    _, [update] = await asyncio.wait_for(poll, PATIENCE)
     assert update["message"]["text"] == "hi"
 
 
-async def test_an_empty_poll_ends_after_its_time(call: Call) -> None:
-    started = asyncio.get_running_loop().time()
+async def test_an_empty_poll_ends_after_its_time(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    wait = Updates._wait
 
-    assert await call("getUpdates", timeout=1) == (200, [])
+    async def time_flies(updates: Updates, seconds: float) -> None:
+        waited.append(seconds)
+        await wait(updates, 0)
 
-    assert asyncio.get_running_loop().time() - started >= 0.99
+    monkeypatch.setattr(Updates, "_wait", time_flies)
+
+    assert await call("getUpdates", timeout=50) == (200, [])
+
+    assert waited == [50]
 
 
 async def test_updates_stay_until_a_later_offset_confirms_them(call: Call, anna: Person) -> None:
@@ -125,13 +136,13 @@ async def test_a_second_poller_ends_the_first_with_a_conflict(
     await polls(playground, 1)
     second = asyncio.create_task(call("getUpdates", timeout=50))
 
-    assert await asyncio.wait_for(first, 5) == (
+    assert await asyncio.wait_for(first, PATIENCE) == (
         409,
         "Conflict: terminated by other getUpdates request; "
         "make sure that only one bot instance is running",
     )
     await anna.send("hi")
-    _, updates = await asyncio.wait_for(second, 5)
+    _, updates = await asyncio.wait_for(second, PATIENCE)
     assert len(updates) == 1
 
 
@@ -376,7 +387,7 @@ async def test_events_start_with_the_dialog_and_follow_it(
     async with http.get(f"{playground.url}person/1001/events") as stream:
 
         async def event() -> Answer:
-            line = await asyncio.wait_for(stream.content.readline(), 5)
+            line = await asyncio.wait_for(stream.content.readline(), PATIENCE)
             await stream.content.readline()
             return dict(json.loads(line.removeprefix(b"data: ")))
 

@@ -16,6 +16,7 @@ from aiogram.methods import GetMe, GetUpdates
 from aiogram.types import Update
 
 from bot.polling import Batch, ResilientSession, stop_on_signals
+from tests.waiting import PATIENCE
 
 GOOD: dict[str, Any] = {
     "update_id": 7,
@@ -81,7 +82,7 @@ async def test_a_system_whose_loop_knows_no_signals_is_stopped_by_them_too(
             stopping = asyncio.Event()
             stop_on_signals(stopping)
             os.kill(os.getpid(), signum)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await stopping.wait()
     finally:
         for signum, handler in before.items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -30,8 +29,9 @@ from conversations import (
 from conversations.postgres_pool import Database
 from conversations.postgres_rows import from_column, to_column
 from conversations.postgres_schema import VERSION
-from tests.postgres_server import PostgresServer, new_schema, pgbouncer
+from tests.postgres_server import PostgresServer, impatient, new_schema, pgbouncer
 from tests.storages import USER, answer, new_chat, question, settle, texts
+from tests.waiting import PATIENCE
 
 LATER = "2026-05-02T00:00:00+00:00"
 ROOT = Path(__file__).parent.parent
@@ -327,15 +327,21 @@ async def test_what_a_worker_replaced_is_not_overwritten_unseen(workers: Workers
 async def test_a_chat_is_read_as_of_one_moment(workers: Workers) -> None:
     writer, reader = workers.start(), workers.start()
     await writer.create(new_chat("a"))
-    writing = asyncio.gather(*(append(writer, "a", f"m{n}", n) for n in range(150)))
-    seen = 0
+    written = seen = 0
+
+    async def write() -> None:
+        nonlocal written
+        while written < 50 or seen < 20:  # whichever is slower
+            assert await append(writer, "a", f"m{written}", written)
+            written += 1
+
+    writing = asyncio.create_task(write())
     while not writing.done():
         conversation = await reader.load(USER, "a")
         assert conversation is not None
         assert conversation.metadata.message_count == len(conversation.messages)
         seen += 1
     await writing
-    assert seen > 5
 
 
 async def test_two_workers_make_one_first_chat(workers: Workers) -> None:
@@ -370,7 +376,7 @@ async def test_two_workers_delete_and_write_one_chat(workers: Workers) -> None:
 
 
 async def test_one_users_wait_holds_up_no_other_user(workers: Workers) -> None:
-    storage = workers.start(timeout=0.4, max_connections=2)
+    storage = workers.start(max_connections=2)
     for user in (USER, 2):
         await storage.create(new_chat("a", user_id=user))
     other = await workers.connect()
@@ -378,8 +384,9 @@ async def test_one_users_wait_holds_up_no_other_user(workers: Workers) -> None:
     await transaction.start()
     await other.execute("select from users where user_id = $1 for update", USER)
 
-    waiting = [asyncio.create_task(append(storage, "a", f"m{n}", n)) for n in range(10)]
-    await settle()
+    with impatient(storage, 0.4):
+        waiting = [asyncio.create_task(append(storage, "a", f"m{n}", n)) for n in range(10)]
+        await settle()
     assert await storage.append(2, "a", question("q"), updated_at=LATER) is True
     assert len((await workers.start().read_index(USER)).conversations) == 1  # readers never wait
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
@@ -680,22 +687,21 @@ async def test_the_manager_goes_on_as_with_files(workers: Workers) -> None:
 
 
 async def test_a_slow_statement_ends_in_time(workers: Workers) -> None:
-    storage = workers.start(timeout=0.4)
+    storage = workers.start()
     await storage.create(new_chat("a"))
     operator = await workers.connect()
     await operator.execute(
         "create function slow() returns trigger language plpgsql as"
-        " $$begin perform pg_sleep(60); return new; end$$;"
+        " $$begin perform pg_sleep(240); return new; end$$;"
         "create trigger slow before insert on messages for each row execute function slow()"
     )
-    begun = time.monotonic()
-    with pytest.raises(StorageError):
-        await append(storage, "a", "never")
-    # This waits for the table, until the server has given the statement up as well.
-    await operator.execute("drop trigger slow on messages")
+    async with asyncio.timeout(PATIENCE):  # half of the sleep
+        with impatient(storage, 0.4), pytest.raises(StorageError):
+            await append(storage, "a", "never")
+        # This waits for the table, until the server has given the statement up as well.
+        await operator.execute("drop trigger slow on messages")
     assert await append(storage, "a", "after") is True
     assert await texts_in(storage, "a") == ["after"]
-    assert time.monotonic() - begun < 20
 
 
 async def test_more_callers_than_connections(workers: Workers) -> None:

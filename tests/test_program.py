@@ -15,6 +15,7 @@ from aiohttp import web
 from bot.commands import COMMANDS
 from tests.playground_client import Message, Person
 from tests.program import Program
+from tests.waiting import PATIENCE
 
 
 def stored_chats(folder: Path, user_id: int) -> list[dict[str, Any]]:
@@ -26,7 +27,7 @@ def stored_chats(folder: Path, user_id: int) -> list[dict[str, Any]]:
 async def kept(folder: Path, text: str) -> None:
     """Wait until Telegram's stand-in, which is killed too, has kept what Telegram would have."""
     state = folder / "data" / "conversations-playground" / "state.json"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not state.exists() or text not in state.read_text(encoding="utf-8"):
             await asyncio.sleep(0.01)
 

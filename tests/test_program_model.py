@@ -16,6 +16,7 @@ from tests.fake_providers import FakeProviders, Gate
 from tests.playground_client import Person
 from tests.program import Program
 from tests.test_program import stored_chats
+from tests.waiting import PATIENCE
 
 KEY = "sk-canary-0123456789abcdef"
 
@@ -44,7 +45,7 @@ async def running(
 
 async def messages_of(folder: Path, count: int) -> list[dict[str, Any]]:
     """Wait until the one chat has so many messages in its file, all noted as sent."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             chats = stored_chats(folder, 1002)
             messages: list[dict[str, Any]] = chats[0]["messages"] if chats else []
@@ -70,7 +71,7 @@ async def test_an_answer_grows_is_stored_and_names_its_chat(tmp_path: Path) -> N
         assert (stored["text"], stored["model"]) == ("Paris, of **course**.", "openai:fake")
         assert stored["tokens"] == 7, "as the provider counted"
         assert question["tokens_estimated"]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while stored_chats(tmp_path, 1002)[0]["metadata"]["name"] != "Capital of France":
                 await asyncio.sleep(0.01)
     assert KEY not in bot.log
@@ -83,7 +84,7 @@ async def test_a_very_long_answer_arrives_and_is_stored_whole(tmp_path: Path) ->
         fake.answers(text, pieces=200)
         question = await ben.send("Tell me everything")
         file = await ben.wait_for(
-            lambda d: next((m for m in d["messages"] if "document" in m), None), within=30
+            lambda d: next((m for m in d["messages"] if "document" in m), None)
         )
         assert (await ben.download(file)).decode() == text
         _, stored = await messages_of(tmp_path, 2)
@@ -141,7 +142,7 @@ async def test_a_provider_that_refuses_is_told_in_one_sentence(tmp_path: Path) -
             for number, (status, times, told) in enumerate(REFUSALS, 1):
                 for _ in range(times):
                     fake.refuses(status, f"no, {KEY}")
-                refusal = await ben.ask(f"/new Why {number}?", told, within=20)
+                refusal = await ben.ask(f"/new Why {number}?", told)
                 assert refusal["text"].count(".") <= 2
                 assert KEY not in refusal["text"]
             fake.answers("Because.")
@@ -158,9 +159,7 @@ async def test_a_model_that_cannot_be_reached(tmp_path: Path) -> None:
     settings = {"MODEL": "openai:fake", "OPENAI_API_KEY": KEY,
                 "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}  # fmt: skip
     async with Program(tmp_path, **settings) as bot, Person(bot.url, 1001) as anna:
-        refusal = await anna.ask(
-            "Почему?", "Модель сейчас недоступна. Ваш вопрос сохранён.", within=30
-        )
+        refusal = await anna.ask("Почему?", "Модель сейчас недоступна. Ваш вопрос сохранён.")
         assert refusal["reply_markup"]["inline_keyboard"][0][0]["text"] == "🔄 Попробовать ещё раз"
     assert KEY not in bot.log
 

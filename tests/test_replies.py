@@ -14,6 +14,7 @@ from bot import SimpleAnswerer, Turn, create_router
 from conversations import ConversationManager, ConversationMessage
 from tests.chats import fill, question
 from tests.telegram import BOT_USER, NOW, Client, FakeTelegram, MakeClient
+from tests.waiting import PATIENCE
 
 GROUP = -1001234
 MENTION = [{"type": "mention", "offset": 0, "length": 9}]
@@ -55,7 +56,7 @@ async def start(
 
 async def noted(manager: ConversationManager, chat: str, count: int) -> list[ConversationMessage]:
     """Wait until a chat has so many messages, and each answer has its number."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             messages = await manager.get_messages(1001, chat, 100)
             if len(messages) >= count and all(message.sent_as for message in messages):

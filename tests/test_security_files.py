@@ -51,7 +51,6 @@ async def test_everything_that_the_program_writes(tmp_path: Path, umask: int) ->
         await ben.send("a long question, " * 1300)
         await ben.wait_for(
             lambda d: [m for m in d["messages"] if "document" in m and m["from"]["is_bot"]],
-            within=30,
         )
         await ben.ask("/new Damaged", "You wrote")
         await ben.ask("/new Another", "You wrote")

@@ -17,6 +17,7 @@ from bot.answering import Answering, AnsweringLimits
 from bot.pastes import Pastes
 from conversations import ConversationManager
 from tests.telegram import Client, FakeTelegram
+from tests.waiting import PATIENCE
 
 FLOODER, OTHER = 1001, 2002
 LIMITS = AnsweringLimits()
@@ -154,7 +155,7 @@ async def test_nothing_is_kept_of_people_who_have_gone(
 
     await asyncio.gather(*map(come, range(1, 201)))
     pastes, answering = parts[Pastes], parts[Answering]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await telegram.wait_for(lambda: len(telegram.of(SendMessage)) >= 200)
         while answering._lanes:
             await asyncio.sleep(0)

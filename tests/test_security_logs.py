@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from aiohttp import web
 from tests.fake_providers import Cut, Fail, FakeProviders, Raw, Say
 from tests.playground_client import Person
 from tests.program import ROOT, Program
+from tests.waiting import PATIENCE, until
 
 TOKEN = "123456:AA-canary-token-of-the-bot"
 KEY = "sk-canary-key-0123456789"
@@ -33,12 +34,6 @@ def check(log: str, *said: str) -> None:
         assert not line.endswith("INFO bot: forged")
     for words in said:
         assert words in log, log
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def update(number: int, **content: Any) -> dict[str, Any]:
@@ -117,7 +112,7 @@ async def mischief() -> AsyncIterator[tuple[Mischief, str]]:
 
 async def again(person: Person, told: str) -> None:
     """Ask anew as soon as the bot has put the answer before away."""
-    while "on its way" in (said := await person.ask("/again", within=20))["text"]:
+    while "on its way" in (said := await person.ask("/again"))["text"]:
         pass
     assert told in said["text"]
 
@@ -192,7 +187,7 @@ sys.exit(bot.__main__.main())
 
 def test_a_crash_at_start(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", CRASH], cwd=tmp_path, timeout=60, check=False,
+        [sys.executable, "-c", CRASH], cwd=tmp_path, timeout=PATIENCE, check=False,
         env={**os.environ, "BOT_TOKEN": TOKEN, "PYTHONPATH": str(ROOT)},
         capture_output=True, text=True,
     )  # fmt: skip

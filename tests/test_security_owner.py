@@ -46,6 +46,7 @@ from bot.commands import COMMANDS
 from conversations import ConversationManager
 from tests.storages import tree
 from tests.telegram import NOW, Client, FakeTelegram, MakeClient
+from tests.waiting import PATIENCE
 
 VICTIM, STRANGER, GROUP = 1001, 2002, -1001234
 SECRET = "canary"
@@ -139,7 +140,7 @@ async def victim(make_client: MakeClient, manager: ConversationManager) -> Chats
 
 async def settle(manager: ConversationManager) -> None:
     """Wait until every answer is noted as sent."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         for chat in await manager.list_conversations(VICTIM):
             while not all(
                 m.sent_as for m in await manager.get_messages(VICTIM, chat.conversation_id)

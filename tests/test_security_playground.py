@@ -15,6 +15,7 @@ import pytest
 from bot.playground import Playground
 from tests.playground_client import Person
 from tests.program import Program
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ async def answer(url: str, target: str, *, host: str | None = "own", **headers: 
         lines.append(f"Host: {host if host != 'own' else f'127.0.0.1:{port}'}")
     lines += [f"{name}: {value}" for name, value in headers.items()]
     writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         answered = await reader.read()
     writer.close()
     await writer.wait_closed()

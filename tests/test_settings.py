@@ -28,6 +28,7 @@ from bot.preferences import Preferences
 from conversations import ConversationManager
 from tests.chats import fill
 from tests.telegram import Client, FakeTelegram, MakeClient
+from tests.waiting import PATIENCE
 
 MARKDOWN = "**bold** and `code`"
 
@@ -243,7 +244,7 @@ async def test_names_by_the_model_can_be_declined(
     await person.press("Names by the model")
     await person.send("/new")
     await person.ask("And why not?")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while len(model.named) < 1:
             await asyncio.sleep(0)
     assert model.named == ["And why not?"]

@@ -22,7 +22,8 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from bot.person import Person
 from bot.streaming import DraftSupport, LiveAnswer, Pacing
 from bot.texts import Languages
-from tests.telegram import PATIENCE, FakeTelegram
+from tests.telegram import FakeTelegram
+from tests.waiting import PATIENCE
 
 METHOD = SendMessage(chat_id=1, text="x")
 STOP = InlineKeyboardMarkup(inline_keyboard=[[InlineKeyboardButton(text="⏹", callback_data="s")]])

@@ -11,6 +11,7 @@ import pytest
 
 from conversations import StorageClosedError
 from conversations.turns import Outcome, Turns
+from tests.waiting import PATIENCE
 
 
 class Bench:
@@ -25,7 +26,7 @@ class Bench:
     def run(self, user_id: int, verbs: Sequence[int]) -> list[Outcome]:
         self.batches.append((user_id, list(verbs)))
         self.begun.release()
-        assert self.may_go_on.acquire(timeout=20)
+        assert self.may_go_on.acquire(timeout=PATIENCE)
         return [
             Outcome(verb) if verb >= 0 else Outcome(error=ValueError(str(verb))) for verb in verbs
         ]
@@ -35,7 +36,7 @@ class Bench:
 
     async def has_begun(self, batches: int = 1) -> None:
         for _ in range(batches):
-            await asyncio.get_running_loop().run_in_executor(None, self.begun.acquire, True, 20)
+            assert await asyncio.to_thread(self.begun.acquire, timeout=PATIENCE)
 
 
 @pytest.fixture

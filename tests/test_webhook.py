@@ -26,6 +26,7 @@ from tests.playground_client import Person
 from tests.program import Program
 from tests.telegram import Client
 from tests.test_program import stored_chats
+from tests.waiting import PATIENCE
 
 SECRET = "correct-horse-battery-staple-0123456789"
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
@@ -50,7 +51,7 @@ class Served:
             return response.status
 
     async def until_heard(self, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(self.heard) < count or not self.inbox.is_empty:
                 await asyncio.sleep(0.001)
 
@@ -88,7 +89,7 @@ async def serving(folder: Path) -> AsyncIterator[Served]:
         dispatcher.message.register(hear)
         running = asyncio.create_task(webhook.serve("127.0.0.1", port, stopping))
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 while not await listens(port):
                     await asyncio.sleep(0.001)
             yield bot_side
@@ -215,8 +216,8 @@ async def test_the_program_behind_a_webhook_is_killed_and_loses_nothing(tmp_path
         await ben.send("three")
         second = Program(tmp_path, **settings)
         await second.launch()
-        await ben.wait_message("You wrote: two", within=30)
-        await ben.wait_message("You wrote: three", within=30)
+        await ben.wait_message("You wrote: two")
+        await ben.wait_message("You wrote: three")
         assert await second.stop() == 0, second.log
         assert SECRET not in first.log + second.log
         polling = Program(tmp_path, BOT_TOKEN=telegram.token, TELEGRAM_API_URL=telegram.url)

@@ -13,6 +13,7 @@ from aiogram.utils.backoff import Backoff
 from bot import Turn
 from bot.delivery import Delivery
 from tests.playground_client import Person
+from tests.waiting import PATIENCE
 from tests.wired import wired
 
 ANSWER = "This answer has **bold** words and `code`, and it ends here."
@@ -96,7 +97,7 @@ async def test_the_answer_is_in_the_file_and_comes_once(tmp_path: Path, name: st
         for _ in ANSWER.split():
             typist.go_on.release()
         answer = await ben.wait_message("and it ends here.", after=question)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 [chat] = await bot.manager.list_conversations(1002)
                 messages = await bot.manager.get_messages(1002, chat.conversation_id)

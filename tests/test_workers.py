@@ -22,7 +22,8 @@ from conversations import PostgresStorage, StorageError
 from tests.postgres_server import PostgresServer, new_schema
 from tests.tcp_proxy import TcpProxy
 from tests.telegram import BOT_ID, Client, FakeTelegram
-from tests.workers import Worker, until, worker
+from tests.waiting import PATIENCE, until
+from tests.workers import Worker, worker
 
 
 class Model:
@@ -52,12 +53,19 @@ Hire = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Live faster than in life; in the same proportions."""
+    """Live faster than in life, and die of nothing but a kill, however slow the machine is."""
     monkeypatch.setattr("bot.inbox_postgres._LOOK_ROUND", 0.2)
     monkeypatch.setattr("bot.lease._BEAT", 0.2)
-    monkeypatch.setattr("bot.lease._PATIENCE", 1.0)
+    monkeypatch.setattr("bot.lease._PATIENCE", PATIENCE / 2)
     monkeypatch.setattr("bot.lease._PAUSE", 0.1)
-    monkeypatch.setattr("bot.lease.LIMIT", 3)
+    monkeypatch.setattr("bot.lease.LIMIT", PATIENCE)
+
+
+@pytest.fixture
+def _mortal(_quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Die of silence sooner than in life; in the same proportions."""
+    monkeypatch.setattr("bot.lease._PATIENCE", 2.0)
+    monkeypatch.setattr("bot.lease.LIMIT", 6)
 
 
 @pytest.fixture
@@ -313,6 +321,7 @@ async def test_nothing_is_kept_of_what_is_over(hire: Hire, client: Client, model
     assert await fetch(one, "select person from inbox_turns") == []
 
 
+@pytest.mark.usefixtures("_mortal")
 async def test_a_cut_network_heals_by_itself(
     hire: Hire, database_url: str, client: Client, model: Model, telegram: FakeTelegram
 ) -> None:
@@ -338,6 +347,7 @@ async def test_a_cut_network_heals_by_itself(
         assert telegram.texts_in(1001) == ["first words on before", "first words on after"]
 
 
+@pytest.mark.usefixtures("_mortal")
 async def test_who_is_cut_off_has_given_up_before_another_takes_over(
     hire: Hire, database_url: str, client: Client, model: Model, telegram: FakeTelegram
 ) -> None:
@@ -414,7 +424,7 @@ async def test_one_worker_polls_and_another_waits(
     await until(lambda: "another worker polls for this bot" in caplog.text)
     assert not waiting.done()
     await one.kill()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await waiting
 
 
@@ -448,6 +458,7 @@ async def test_many_workers_make_the_tables_at_once(database_url: str) -> None:
         assert [row["version"] for row in rows] == [VERSION]
 
 
+@pytest.mark.usefixtures("_mortal")
 async def test_the_lock_of_a_worker_that_is_silent_is_free_in_time(database_url: str) -> None:
     """The server ends a session that asks nothing, whatever the network knows."""
     async with new_schema(database_url) as schema, TcpProxy(database_url) as proxy:
@@ -463,7 +474,7 @@ async def test_the_lock_of_a_worker_that_is_silent_is_free_in_time(database_url:
             " and pid in (select pid from pg_stat_activity where state = 'idle'"
             " and query <> '' and pid <> pg_backend_pid())"
         )
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while await other.fetchval(count):
                 await asyncio.sleep(0.05)
         await other.close()

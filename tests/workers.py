@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,8 @@ from bot.lease import PostgresLease
 from bot.metering_postgres import PostgresMeter
 from bot.postgres_tables import prepare
 from conversations import ConversationManager, ConversationMessage, PostgresStorage
-from tests.telegram import BOT_ID, BOT_USER, PATIENCE, FakeTelegram
+from tests.telegram import BOT_ID, BOT_USER, FakeTelegram
+from tests.waiting import PATIENCE
 
 
 @dataclass
@@ -78,7 +79,7 @@ async def worker(
     `options` are `create_router`'s.
     """
     async with AsyncExitStack() as opened:
-        storage = PostgresStorage(url, schema=schema, timeout=5)
+        storage = PostgresStorage(url, schema=schema)
         opened.push_async_callback(storage.close)
         await storage.open()
         await prepare(storage.database)
@@ -103,10 +104,3 @@ async def worker(
         yield Worker(manager, dispatcher, bot, lease, inbox, incoming)
         await incoming.settle(PATIENCE)
         await dispatcher.emit_shutdown(bot=bot)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for something that no call tells of."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.005)

@@ -111,7 +111,7 @@ class Recorder:
             if hold is None or hold.at != number:
                 return self._do(wanted, number)
         hold.reached.set()
-        assert hold.go_on.wait(20), "a call was held and never let go"
+        assert hold.go_on.wait(60), "a call was held and never let go"
         with self._lock:
             return self._do(wanted, number)
 

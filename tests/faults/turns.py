@@ -14,6 +14,7 @@ from tests.faults.shim import Shim
 
 _SOON = 0.02  # seconds; long enough for an operation that wrongly does not wait
 _PATIENCE = 1.0
+_LONGEST = 60  # seconds; more is a deadlock
 
 
 async def cancelled(bench: Bench) -> None:
@@ -70,7 +71,7 @@ async def _hold(
         await bench.look(store, root)
         hold = shim.hold(at)
         first = asyncio.create_task(bench.say(store, operation))
-        assert await asyncio.to_thread(hold.reached.wait, 10), "the call was never made"
+        assert await asyncio.to_thread(hold.reached.wait, _LONGEST), "the call was never made"
         if is_cancelled:
             first.cancel()
         others = asyncio.create_task(_in_turn(bench, store, meanwhile))

@@ -169,12 +169,14 @@ class Folders:
         at_once: Callable[[], Any] | None = None,
     ) -> _Result:
         """Run one verb on a user's folder, alone with it, in a thread."""
-        if self._idle is None and not self._is_closed:
-            self._was_used = True
-            self._let_go_later()
-        result: _Result = await self._turns.take(
-            user_id, Verb(verb, kind), joins=kind is Kind.ADD, at_once=at_once
-        )
+        self._was_used |= not self._is_closed
+        try:
+            result: _Result = await self._turns.take(
+                user_id, Verb(verb, kind), joins=kind is Kind.ADD, at_once=at_once
+            )
+        finally:  # only now it is kept, and what is in use is not among what can be let go of
+            if self._idle is None and not self._is_closed:
+                self._let_go_later()
         if not self._is_begun:
             self._is_begun = True
             for left_behind in self._journal.users():

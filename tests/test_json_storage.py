@@ -7,6 +7,7 @@ import io
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from conversations import FolderInUseError, JsonStorage, StorageClosedError
 from tests.storages import LATER, USER, answer, append, new_chat, opened, question, texts_in
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 async def test_the_bytes_of_a_chat_and_of_an_index(tmp_path: Path) -> None:
@@ -164,6 +165,24 @@ async def test_what_nobody_uses_any_more_is_let_go_of(tmp_path: Path) -> None:
             assert folders._idle is None
         assert len(folders._cache) == 0
         assert len((await storage.read_index(USER)).conversations) == 1
+
+
+async def test_what_was_in_use_when_the_time_was_over_is_let_go_of_later(tmp_path: Path) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def work(_: object) -> bool:
+        begun.set()
+        return may_end.wait(PATIENCE)
+
+    async with opened(tmp_path, idle_seconds=3600) as storage:
+        folders = storage._folders
+        working = asyncio.create_task(folders.change(USER, work))
+        await until(begun.is_set)
+        folders._let_go_of_unused()
+        may_end.set()
+        assert await working
+        assert len(folders._cache) == 1
+        assert folders._idle is not None
 
 
 async def test_without_any_cache(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from tests.telegram import Client, FakeTelegram, QueueingTelegram
 
 LONG = "a" * 4050
 FULL = (
-    "5 questions are waiting for answers here already. This one is saved; please ask again a"
-    " little later."
+    "5 questions are waiting for answers here already. This one is saved; after those, /again has"
+    " it answered."
 )
 
 

@@ -53,11 +53,11 @@ def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_address_holds_no_password(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Libraries log addresses."""
     monkeypatch.setenv("WEBHOOK_SECRET", SECRETS["webhook_secret"])
-    monkeypatch.setenv(name, "http://somebody:canary@127.0.0.1:8081")
+    monkeypatch.setenv(name, "https://somebody:canary@127.0.0.1:8081")
     with pytest.raises(SettingsError, match=f"^{name} takes .* without a password$") as caught:
         load_settings()
     assert "canary" not in "".join(traceback.format_exception(caught.value))
-    monkeypatch.setenv(name, "http://127.0.0.1:8081/path")
+    monkeypatch.setenv(name, "https://127.0.0.1:8081/path")
     load_settings()
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,38 @@ async def test_nothing_grows_with_the_number_of_users(
         assert 0 < len(kept) < 30
         assert storage._folders._cache.bytes == sum(each.size for each in kept.values())
         assert (await storage.read_index(0)).last_active_conversation_id == "a"
+
+
+async def test_all_that_is_known_of_a_chat_is_known_after_a_restart(tmp_path: Path) -> None:
+    everything = replace(
+        answer("one", 1, tokens=2),
+        sent_as="file",
+        file_path="a-1.md",
+        search_type="deep",
+        reply_to=3,
+        state="partial",
+        tokens_estimated=True,
+        model="m",
+        pieces=(4, 5),
+        dialog_id=-6,
+        quote="q",
+        extra={"of": ["a host"]},
+    )
+    async with opened(tmp_path) as storage:
+        await storage.create(new_chat("a", username="anna"))
+        await storage.append(USER, "a", everything, updated_at=LATER)
+        await storage.rename(USER, "a", "By hand", "user")
+        await storage.set_mode(USER, "a", "deep")
+        await storage.set_instructions(USER, "a", "Rhyme.")
+        await storage.pin(USER, "a", pinned=True)
+        before = await storage.read_index(USER)
+    async with opened(tmp_path) as storage:
+        assert await storage.read_index(USER) == before
+        for _ in range(2):  # from the file, and from memory
+            assert await storage.read_last(USER, "a", 5) == [everything]
+    (tmp_path / f"user_{USER}" / "index.json").unlink()
+    async with opened(tmp_path) as storage:
+        assert await storage.read_index(USER) == before
 
 
 async def test_what_nobody_uses_any_more_is_let_go_of(tmp_path: Path) -> None:

@@ -106,6 +106,12 @@ def test_folder_and_file_tell_whose_chat_it_is() -> None:
     assert (metadata.user_id, metadata.conversation_id) == (1001, "a")
 
 
+def test_a_chat_that_does_not_say_when_it_changed_is_as_old_as_it_is() -> None:
+    raw = {"name": "x", "created_at": "2026-01-01T00:00:00+00:00"}
+    metadata = ConversationMetadata.from_dict(raw, user_id=1, conversation_id="a")
+    assert metadata.updated_at == metadata.created_at == raw["created_at"]
+
+
 def test_a_name_source_that_nobody_knows_counts_as_an_automatic_name() -> None:
     data = old_metadata("a", name_source=["model"])
     metadata = ConversationMetadata.from_dict(data, user_id=1001, conversation_id="a")

@@ -21,7 +21,7 @@ class Kind(Enum):
     FILES = auto()  # it reads the files of chats
     ADD = auto()  # it adds to a chat in memory, and others may join before that is written
     CHANGE = auto()  # it changes files, and what was added before must not be done again after it
-    ERASE = auto()  # the same, and what was added does not matter any more
+    ERASE = auto()  # after it, and not before, what was added does not matter any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,9 @@ class FolderWork:
             result = verb.do(folder)
             if verb.kind in {Kind.ADD, Kind.CHANGE}:
                 self._write(user_id, folder)
+            elif verb.kind is Kind.ERASE:
+                self._journal.forget(user_id)
+                self._journal.mark(user_id)
         except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
             return _failed(error)
         self._cache.keep(user_id, folder)
@@ -89,16 +92,14 @@ class FolderWork:
 
     def _prepare(self, user_id: int, folder: UserFolder, kind: Kind) -> None:
         """Bring the files up to date as far as a verb needs it."""
-        if kind is Kind.LOOK:
+        if kind in {Kind.LOOK, Kind.ERASE}:
             return
         is_undone = self._journal.is_undone(user_id)
-        if kind is Kind.ERASE:
-            self._journal.forget(user_id)
-        elif kind is not Kind.FILES or is_undone or self._journal.is_waiting(user_id):
+        if kind is not Kind.FILES or is_undone or self._journal.is_waiting(user_id):
             folder.settle()
             if kind is not Kind.ADD or is_undone:
                 self._write(user_id, folder)
-        if is_undone or kind in {Kind.CHANGE, Kind.ERASE}:
+        if is_undone or kind is Kind.CHANGE:
             self._journal.mark(user_id)
 
     def _write(self, user_id: int, folder: UserFolder) -> None:

@@ -484,3 +484,24 @@ def written(folder: Path, user: int) -> Path:
 
 def _full(path: Path, data: bytes) -> os.stat_result:
     raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+
+async def test_what_was_recorded_is_kept_where_erasing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async with opened(tmp_path, journal=True) as storage:
+        await begun(storage)
+        assert await append(storage, "recorded", 2)
+        before = await texts_in(storage)
+        with monkeypatch.context() as broken:
+            for name in ("rename", "replace"):
+                broken.setattr(Path, name, refuse)
+                broken.setattr(os, name, refuse)
+            with pytest.raises(StorageError):
+                await storage.erase(USER)
+        assert await texts_in(storage) == before
+    async with opened(tmp_path, journal=True) as storage:
+        assert await texts_in(storage) == before

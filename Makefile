@@ -27,6 +27,7 @@ faults: $(VENV)/test-ready
 	$(BIN)/python -m tests.faults.program_kills
 	$(BIN)/python -m tests.faults.workers
 	$(BIN)/python -m tests.faults.histories --examples 10000
+	$(BIN)/python -m tests.faults.histories --examples 10000 --storage "json with a journal"
 	$(BIN)/python -m tests.faults.histories --examples 10000 --storage postgres
 	$(BIN)/python -m tests.faults.fuzz --inputs 1000000
 

@@ -27,6 +27,7 @@ from .delivery import Delivery, Sent
 from .incoming import Over
 from .keyboards import again_keyboard, open_keyboard
 from .person import Person
+from .tasks import cancel_all
 
 logger = logging.getLogger(__name__)
 
@@ -122,9 +123,7 @@ class Finisher:
 
     async def close(self) -> None:
         """Give up the names that are still to come; they are of no consequence."""
-        for task in self._naming:
-            task.cancel()
-        await asyncio.gather(*self._naming, return_exceptions=True)
+        await cancel_all(self._naming)
 
     async def _send(
         self,

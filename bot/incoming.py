@@ -23,6 +23,7 @@ from conversations import StorageError
 from .access import Access
 from .inbox import Entry
 from .inboxes import SharedInbox, UpdateInbox
+from .tasks import end_all
 from .turns import Turn
 
 logger = logging.getLogger(__name__)
@@ -203,12 +204,8 @@ class Incoming(BaseMiddleware):
         await self._end_all(within)
 
     async def _end_all(self, within: float | None) -> None:
-        handling = self._handling - {asyncio.current_task()}
-        if handling:
-            _, late = await asyncio.wait(handling, timeout=within)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        current = asyncio.current_task()
+        await end_all((task for task in self._handling if task is not current), within)
 
     def _count(self, task: asyncio.Task[Any] | None) -> None:
         if task is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from .delivery import Delivery
+from .tasks import end_all
 
 _AT_THE_END = 3  # seconds for what is still to be shown or taken away
 
@@ -31,12 +32,7 @@ class Marks:
 
     async def close(self) -> None:
         """Let what is under way come to its end, but not for long."""
-        tasks = list(self._tasks.values())
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=_AT_THE_END)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await end_all(self._tasks.values(), _AT_THE_END)
 
 
 async def _set(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -12,6 +12,7 @@ from conversations import ConversationMessage
 
 from .incoming import Over
 from .rendering import MESSAGE_LIMIT, utf16_length
+from .tasks import cancel_all
 
 _LONG = 4000  # UTF-16 units; some clients cut at a word
 _PATIENCE = 0.8  # seconds; the pieces of a paste come within milliseconds
@@ -79,7 +80,7 @@ class Pastes:
         handed = {
             task: piece for task, (key, piece) in self._handing_on.items() if key[0] == user_id
         }
-        await _cancel(handed)
+        await cancel_all(handed)
         for piece in (*dropped, *handed.values()):
             for over in piece.overs if piece is not None else ():
                 await over()
@@ -88,7 +89,7 @@ class Pastes:
         """Forget what is held; the questions are stored."""
         for key in list(self._held):
             self.take(key)
-        await _cancel(self._handing_on)
+        await cancel_all(self._handing_on)
 
     def _release(self, key: Key) -> None:
         piece = self.take(key)
@@ -96,13 +97,6 @@ class Pastes:
             task = asyncio.create_task(piece.hand_on())
             self._handing_on[task] = (key, piece)
             task.add_done_callback(self._handing_on.pop)
-
-
-async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
-    cancelled = list(tasks)
-    for task in cancelled:
-        task.cancel()
-    await asyncio.gather(*cancelled, return_exceptions=True)
 
 
 def looks_cut(text: str) -> bool:

@@ -131,9 +131,8 @@ class Answering:
         """Stop the answer that began last of those that go on in a person's Telegram chat."""
         lanes = [
             lane
-            for (user_id, _), lane in self._lanes.items()
-            if user_id == person.user_id
-            and lane.question is not None
+            for lane in self._lanes_of(person.user_id)
+            if lane.question is not None
             and lane.question.person.chat_id == person.chat_id
             and lane.ending == "complete"  # else it is stopped already
         ]
@@ -144,9 +143,9 @@ class Answering:
 
     def stop_draft(self, chat_id: int, draft_id: int) -> bool:
         """Stop the answer whose draft is shown in a private dialog, where a chat is its person."""
-        for (user_id, _), lane in self._lanes.items():
+        for lane in self._lanes_of(chat_id):
             question = lane.question
-            if question is None or user_id != chat_id or not question.person.in_private:
+            if question is None or not question.person.in_private:
                 continue
             if question.message_id == draft_id:
                 lane.stop("stopped")
@@ -161,7 +160,7 @@ class Answering:
         """
         self._silenced.add(user_id)
         try:
-            lanes = [lane for (owner, _), lane in self._lanes.items() if owner == user_id]
+            lanes = self._lanes_of(user_id)
             left = [question for lane in lanes for question in lane.drop()]
             tasks = [lane.task for lane in lanes if lane.task is not None]
             if tasks:
@@ -235,8 +234,10 @@ class Answering:
         return said is not None
 
     def _pending(self, user_id: int) -> int:
-        lanes = (lane for (owner, _), lane in self._lanes.items() if owner == user_id)
-        return sum(1 + len(lane.waiting) for lane in lanes)
+        return sum(1 + len(lane.waiting) for lane in self._lanes_of(user_id))
+
+    def _lanes_of(self, user_id: int) -> list[Lane]:
+        return [lane for (owner, _), lane in self._lanes.items() if owner == user_id]
 
     async def _answer(self, question: Question, lane: Lane) -> bool:
         """Answer a question; False when what there is to tell did not reach the person."""

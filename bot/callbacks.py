@@ -12,12 +12,14 @@ import zlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardMarkup
 
 from conversations import ConversationMessage, ConversationMetadata
+
+_Button = TypeVar("_Button", bound=CallbackData)
 
 # Ours in any version, past and future ones too.
 FAMILY = re.compile(r"cv[a-z]*\d+:")
@@ -237,21 +239,16 @@ def chat_of_card(markup: InlineKeyboardMarkup | None, owner: str) -> str | None:
     """Give the chat that a message of ours is about, if it is one of this owner's chats alone."""
     chats = set()
     for data in _data_of(markup):
-        try:
-            button = ChatButton.unpack(data)
-        except (TypeError, ValueError):
-            continue
-        if button.action in _OF_ONE_CHAT and button.owner == owner:
+        button = _unpacked(ChatButton, data)
+        if button and button.action in _OF_ONE_CHAT and button.owner == owner:
             chats.add(button.chat)
     return chats.pop() if len(chats) == 1 else None
 
 
 def stands_under_answer(data: str | None) -> bool:
     """Tell whether what was pressed belongs to an answer, which no menu may take the place of."""
-    try:
-        return ChatButton.unpack(data or "").action in _BELOW
-    except (TypeError, ValueError):
-        return False
+    button = _unpacked(ChatButton, data or "")
+    return button is not None and button.action in _BELOW
 
 
 def _data_of(markup: InlineKeyboardMarkup | None) -> list[str]:
@@ -261,11 +258,17 @@ def _data_of(markup: InlineKeyboardMarkup | None) -> list[str]:
 
 def _owner_of(data: str) -> str | None:
     for kind in _KINDS:
-        try:
-            return str(kind.unpack(data).owner)
-        except (TypeError, ValueError):
-            continue
+        button = _unpacked(kind, data)
+        if button is not None:
+            return str(button.owner)
     return None
+
+
+def _unpacked(kind: type[_Button], data: str) -> _Button | None:
+    try:
+        return kind.unpack(data)
+    except (TypeError, ValueError):
+        return None
 
 
 def question_stamp(message_id: int) -> str:

@@ -206,20 +206,15 @@ def again_keyboard(
     person: Person, conversation_id: str, question_id: int, *, anew: bool
 ) -> InlineKeyboardMarkup:
     """Offer another try for a question; `anew` where there is a whole answer already."""
-    action, stamp = (
-        ChatAction.REGENERATE if anew else ChatAction.AGAIN,
-        question_stamp(question_id),
-    )
-    data = ChatButton.stamped(action, conversation_id, stamp, person.mark)
-    return _single(person.texts("button-again"), data)
+    action = ChatAction.REGENERATE if anew else ChatAction.AGAIN
+    return _about_question(person, "button-again", action, conversation_id, question_id)
 
 
 def regenerate_keyboard(
     person: Person, conversation_id: str, question_id: int
 ) -> InlineKeyboardMarkup:
-    action, stamp = ChatAction.REGENERATE, question_stamp(question_id)
-    data = ChatButton.stamped(action, conversation_id, stamp, person.mark)
-    return _single(person.texts("button-regenerate"), data)
+    action = ChatAction.REGENERATE
+    return _about_question(person, "button-regenerate", action, conversation_id, question_id)
 
 
 def stop_keyboard(person: Person, conversation_id: str) -> InlineKeyboardMarkup:
@@ -261,6 +256,13 @@ def _chat_label(chat: ConversationMetadata, t: Texts) -> str:
 
 def _menu_page(person: Person, action: MenuAction) -> Callable[[int], MenuButton]:
     return lambda page: MenuButton(action=action, owner=person.mark, page=page)
+
+
+def _about_question(
+    person: Person, label: str, action: ChatAction, conversation_id: str, question_id: int
+) -> InlineKeyboardMarkup:
+    data = ChatButton.stamped(action, conversation_id, question_stamp(question_id), person.mark)
+    return _single(person.texts(label), data)
 
 
 def _single(label: str, data: ChatButton) -> InlineKeyboardMarkup:

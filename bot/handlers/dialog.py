@@ -7,7 +7,7 @@ from datetime import timedelta
 from aiogram import Bot, Router
 from aiogram.enums import ChatType, ContentType
 from aiogram.filters import Command, CommandObject
-from aiogram.types import InlineKeyboardMarkup, Message
+from aiogram.types import Message
 
 from conversations import ConversationManager, ConversationMessage, clean_text, parse_time
 
@@ -83,18 +83,14 @@ async def change_question(
     if not await manager.replace_message(person.user_id, conversation_id, question, changed):
         await message.reply(person.texts("edited-too-late"), parse_mode=None)
         return
-    offer = is_last and answering is not None
+    offer = None
+    if is_last and answering is not None:
+        offer = regenerate_keyboard(person, conversation_id, question.message_id)
     await message.reply(
         person.texts("edited-noted" if offer else "edited-stored"),
         parse_mode=None,
-        reply_markup=_anew(person, conversation_id, question) if offer else None,
+        reply_markup=offer,
     )
-
-
-def _anew(
-    person: Person, conversation_id: str, question: ConversationMessage
-) -> InlineKeyboardMarkup:
-    return regenerate_keyboard(person, conversation_id, question.message_id)
 
 
 async def refuse_command(message: Message, person: Person) -> None:

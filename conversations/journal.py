@@ -44,7 +44,10 @@ class Entry:
 
 
 class Journal:
-    """`load`, `mark`, `turn`, `tidy`, `finish` and `close` block; the others are of the loop."""
+    """`load`, `mark`, `turn`, `tidy`, `finish` and `close` block.
+
+    The others are of the event loop, or of any thread.
+    """
 
     def __init__(self, root: Path, *, file_bytes: int = _FILE_BYTES) -> None:
         self._files = JournalFiles(root, file_bytes)

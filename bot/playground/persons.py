@@ -28,7 +28,6 @@ async def send_text(
         raise PersonError("there is nothing to send")
     if len(parts) > _MAX_PARTS:
         raise PersonError(f"this would be {len(parts)} messages")
-    _check_reply(dialog, reply_to)
     sent = []
     for part in parts:
         sent.append(await _send(world, dialog, part.wire(), reply_to))
@@ -60,7 +59,6 @@ async def send_sticker(
     world: World, dialog: Dialog, emoji: str, reply_to: int | None = None
 ) -> Message:
     """Only its emoji is real: there are no bytes behind a sticker here."""
-    _check_reply(dialog, reply_to)
     sticker = _fake_file("CAAC") | {
         "type": "regular",
         "width": 512,
@@ -77,7 +75,6 @@ async def send_voice(
     world: World, dialog: Dialog, duration: int, reply_to: int | None = None
 ) -> Message:
     """Only its length is real: there are no bytes behind a voice message here."""
-    _check_reply(dialog, reply_to)
     voice = {"duration": duration, "mime_type": "audio/ogg"} | _fake_file("AwAC")
     return await _send(world, dialog, {"voice": voice}, reply_to)
 
@@ -88,7 +85,6 @@ async def send_document(
     text = tidy(caption, [])
     if text.length > _MAX_CAPTION:
         raise PersonError("the caption is too long")
-    _check_reply(dialog, reply_to)
     content = {"document": file.wire()} | text.wire("caption", "caption_entities")
     return await _send(world, dialog, content, reply_to)
 
@@ -141,15 +137,12 @@ async def stop_draft(world: World, dialog: Dialog, draft_id: int) -> None:
 async def _send(
     world: World, dialog: Dialog, content: Wire, reply_to: int | None = None
 ) -> Message:
+    if reply_to is not None and reply_to not in dialog.messages:
+        raise PersonError("the message to reply to is gone", code=404)
     message, gone = dialog.add(content, from_bot=False, reply_to=reply_to)
     world.updates.push("message", dialog.wire(message))
     await world.keep(gone)
     return message
-
-
-def _check_reply(dialog: Dialog, reply_to: int | None) -> None:
-    if reply_to is not None and reply_to not in dialog.messages:
-        raise PersonError("the message to reply to is gone", code=404)
 
 
 def _callback_data(message: Message) -> list[str]:

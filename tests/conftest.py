@@ -1,4 +1,4 @@
-"""What most tests stand on: a folder of chats, the whole bot on it, and a person."""
+"""What most tests stand on: a folder of chats, the whole bot on it, a person; a playground."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiogram import Bot, Dispatcher
+from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.types import User
 
 from bot import create_router
 from bot.answerers.echo import EchoAnswerer
+from bot.playground import Playground
 from conversations import ConversationManager, JsonStorage
 from tests.file_format import assert_format
+from tests.playground_client import Person
 from tests.postgres_server import database_url, own_server, started_server
 from tests.storage_verbs import prepared
 from tests.telegram import BOT_USER, Client, FakeTelegram, MakeClient
@@ -66,3 +70,29 @@ def make_client(dispatcher: Dispatcher, bot: Bot, telegram: FakeTelegram) -> Mak
 @pytest.fixture
 def client(make_client: MakeClient) -> Client:
     return make_client()
+
+
+@pytest.fixture
+async def playground() -> AsyncIterator[Playground]:
+    async with Playground(port=0) as playground:
+        yield playground
+
+
+@pytest.fixture
+async def anna(playground: Playground) -> AsyncIterator[Person]:
+    async with Person(playground.url, user_id=1001) as anna:
+        yield anna
+
+
+@pytest.fixture
+async def api(playground: Playground) -> AsyncIterator[Bot]:
+    """aiogram's own client of the playground."""
+    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
+    yield bot
+    await bot.session.close()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as http:
+        yield http

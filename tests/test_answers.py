@@ -244,15 +244,24 @@ async def test_what_the_model_sees_is_shown_and_its_first_cut_told_once(
     assert "The model sees 4 of 8 messages." in client.text
 
 
+async def ask_and_edit(
+    client: Client, manager: ConversationManager, command: str = ""
+) -> dict[str, Any]:
+    """Ask, and change what was asked when it is answered; give the message as it was."""
+    asked = client.message(f"{command}Wy?")
+    await client.feed(message=asked)
+    await until(manager, lambda texts: len(texts) == 2)
+    changed = {"text": f"{command}Why?", "edit_date": 1795363200}
+    await client.feed(edited_message=asked | changed)
+    assert client.text == "✏️ Your question is changed. Shall I answer it anew?"
+    assert [message.text for message in await messages_of(manager)] == ["Why?", "Answer 1 to Wy?."]
+    return asked
+
+
 async def test_an_edited_question_is_stored_and_can_be_answered_anew(
     client: Client, manager: ConversationManager, model: Model
 ) -> None:
-    asked = client.message("Wy?")
-    await client.feed(message=asked)
-    await until(manager, lambda texts: len(texts) == 2)
-    await client.feed(edited_message=asked | {"text": "Why?", "edit_date": 1795363200})
-    assert client.text == "✏️ Your question is changed. Shall I answer it anew?"
-    assert [message.text for message in await messages_of(manager)] == ["Why?", "Answer 1 to Wy?."]
+    asked = await ask_and_edit(client, manager)
     await client.press("🔄 Answer anew")
     await until(manager, lambda texts: texts == ["Why?", "Answer 2 to Why?."])
     shown = len(client.telegram.calls)
@@ -559,12 +568,7 @@ async def test_a_name_that_a_person_chose_is_never_replaced(
 async def test_a_question_asked_with_new_can_be_edited(
     client: Client, manager: ConversationManager, model: Model
 ) -> None:
-    asked = client.message("/new Wy?")
-    await client.feed(message=asked)
-    await until(manager, lambda texts: len(texts) == 2)
-    await client.feed(edited_message=asked | {"text": "/new Why?", "edit_date": 1795363200})
-    assert client.text == "✏️ Your question is changed. Shall I answer it anew?"
-    assert [message.text for message in await messages_of(manager)] == ["Why?", "Answer 1 to Wy?."]
+    asked = await ask_and_edit(client, manager, command="/new ")
     assert len(await manager.list_conversations(1001)) == 1, "no new chat begins"
     shown = len(client.telegram.calls)
     await client.feed(edited_message=asked | {"text": "/new", "edit_date": 1795363201})

@@ -7,7 +7,6 @@ from typing import Any
 import aiohttp
 import pytest
 from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.exceptions import TelegramBadRequest, TelegramConflictError
 from aiogram.types import (
     BotCommand,
@@ -37,26 +36,6 @@ BOT = {
     "first_name": "Playground bot",
     "username": "playground_bot",
 }
-
-
-@pytest.fixture
-async def playground() -> AsyncIterator[Playground]:
-    async with Playground(port=0) as playground:
-        yield playground
-
-
-@pytest.fixture
-async def anna(playground: Playground) -> AsyncIterator[Person]:
-    async with Person(playground.url, user_id=1001) as anna:
-        yield anna
-
-
-@pytest.fixture
-async def api(playground: Playground) -> AsyncIterator[Bot]:
-    """aiogram's own client."""
-    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
-    yield bot
-    await bot.session.close()
 
 
 @pytest.fixture

@@ -86,9 +86,12 @@ def tiny_bot() -> Dispatcher:
 
 
 @asynccontextmanager
-async def running(playground: Playground) -> AsyncIterator[Bot]:
-    dispatcher = tiny_bot()
+async def running(
+    playground: Playground, dispatcher: Dispatcher, *commands: BotCommand
+) -> AsyncIterator[Bot]:
     bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
+    if commands:
+        await bot.set_my_commands(list(commands))
     polling = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False))
     try:
         await playground.wait_for_call("getUpdates")
@@ -96,12 +99,6 @@ async def running(playground: Playground) -> AsyncIterator[Bot]:
     finally:
         await dispatcher.stop_polling()
         await polling
-
-
-@pytest.fixture
-async def playground() -> AsyncIterator[Playground]:
-    async with Playground(port=0) as playground:
-        yield playground
 
 
 @pytest.fixture
@@ -131,7 +128,7 @@ def foreign(url: str) -> list[str]:
 
 
 async def test_a_person_types_and_presses(playground: Playground, page: "Page") -> None:
-    async with running(playground):
+    async with running(playground, tiny_bot()):
         await page.goto(playground.url, wait_until="domcontentloaded")
         await page.get_by_test_id("start").click()
         greeting = page.locator('[data-message-id="2"]')
@@ -174,7 +171,7 @@ async def test_the_spinner_turns_until_the_answer(playground: Playground, page: 
 
 
 async def test_a_forced_reply_opens_the_composer(playground: Playground, page: "Page") -> None:
-    async with running(playground), Person(playground.url) as anna:
+    async with running(playground, tiny_bot()), Person(playground.url) as anna:
         await page.goto(playground.url, wait_until="domcontentloaded")
         await page.get_by_test_id("start").click()
         await page.get_by_test_id("composer").fill("/rename")
@@ -196,7 +193,7 @@ async def test_a_forced_reply_opens_the_composer(playground: Playground, page: "
 
 
 async def test_two_persons_and_two_themes(playground: Playground, page: "Page") -> None:
-    async with running(playground) as bot:
+    async with running(playground, tiny_bot()) as bot:
         await bot.set_my_commands([BotCommand(command="help", description="What I can do")])
         await bot.set_my_commands(
             [BotCommand(command="help", description="Что я умею")], language_code="ru"
@@ -237,7 +234,7 @@ async def background(page: "Page") -> str:
 
 
 async def test_attachments_both_ways(playground: Playground, page: "Page", tmp_path: Path) -> None:
-    async with running(playground) as bot, Person(playground.url) as anna:
+    async with running(playground, tiny_bot()) as bot, Person(playground.url) as anna:
         await page.goto(playground.url, wait_until="domcontentloaded")
         await page.get_by_test_id("start").click()
         await page.get_by_test_id("attach").click()
@@ -315,7 +312,7 @@ five</blockquote>"""
 
 
 async def test_texts_are_drawn_by_their_entities(playground: Playground, page: "Page") -> None:
-    async with running(playground) as bot, Person(playground.url) as anna:
+    async with running(playground, tiny_bot()) as bot, Person(playground.url) as anna:
         sent = await bot.send_message(1001, EVERY_ENTITY, parse_mode="HTML")
         await page.goto(playground.url, wait_until="domcontentloaded")
         text = page.locator(f'[data-message-id="{sent.message_id}"]').get_by_test_id("text")
@@ -360,7 +357,7 @@ async def test_the_last_own_text_is_edited_with_the_arrow(
 
 
 async def test_nothing_sticks_out_on_a_narrow_phone(playground: Playground, page: "Page") -> None:
-    async with running(playground) as bot:
+    async with running(playground, tiny_bot()) as bot:
         await page.set_viewport_size({"width": 360, "height": 640})
         long = "w" * 300
         row = keyboard(button(long, "a"), button("B", "b"), button("C", "c"))
@@ -380,6 +377,10 @@ async def test_nothing_sticks_out_on_a_narrow_phone(playground: Playground, page
 
 
 REPLY = "reply-bar"
+COMMANDS = (
+    BotCommand(command="fork", description="Copy"),
+    BotCommand(command="list", description="All"),
+)
 
 
 def quotes(message: Message) -> str:
@@ -388,9 +389,8 @@ def quotes(message: Message) -> str:
     return f"{what} > {quoted.text if quoted else None}"
 
 
-@asynccontextmanager
-async def asking(playground: Playground) -> AsyncIterator[Bot]:
-    """A bot that says what a message was and what it answered; /ask opens a reply."""
+def asking_bot() -> Dispatcher:
+    """Make a bot that says what a message was and what it answered; /ask opens a reply."""
     dispatcher = Dispatcher()
 
     @dispatcher.message(F.text == "/ask")
@@ -409,20 +409,7 @@ async def asking(playground: Playground) -> AsyncIterator[Bot]:
         row = keyboard(button("Back", "back"))
         await query.message.edit_text("The name stays", reply_markup=row)
 
-    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
-    await bot.set_my_commands(
-        [
-            BotCommand(command="fork", description="Copy"),
-            BotCommand(command="list", description="All"),
-        ]
-    )
-    polling = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False))
-    try:
-        await playground.wait_for_call("getUpdates")
-        yield bot
-    finally:
-        await dispatcher.stop_polling()
-        await polling
+    return dispatcher
 
 
 async def is_asked(page: "Page") -> None:
@@ -439,7 +426,7 @@ async def said(page: "Page", text: str) -> None:
 async def test_a_command_from_the_list_is_sent_as_the_reply(
     playground: Playground, page: "Page"
 ) -> None:
-    async with asking(playground) as bot:
+    async with running(playground, asking_bot(), *COMMANDS) as bot:
         sent = await bot.send_message(1001, "An answer with /list")
         await page.goto(playground.url, wait_until="domcontentloaded")
         answer = page.locator(f'[data-message-id="{sent.message_id}"]')
@@ -469,7 +456,7 @@ async def test_a_command_from_the_list_is_sent_as_the_reply(
 
 async def test_attachments_are_sent_as_the_reply(playground: Playground, page: "Page") -> None:
     file: FilePayload = {"name": "chats", "mimeType": "text/plain", "buffer": b"{}"}
-    async with asking(playground):
+    async with running(playground, asking_bot(), *COMMANDS):
         await page.goto(playground.url, wait_until="domcontentloaded")
         await page.get_by_test_id("start").click()
         await is_asked(page)
@@ -494,7 +481,7 @@ async def test_what_did_not_go_out_can_be_sent_again_as_the_same_reply(
 ) -> None:
     file: FilePayload = {"name": "chats.json", "mimeType": "application/json", "buffer": b"{}"}
     await page.route("**/document", lambda route: route.abort())
-    async with asking(playground):
+    async with running(playground, asking_bot(), *COMMANDS):
         await page.goto(playground.url, wait_until="domcontentloaded")
         await page.get_by_test_id("start").click()
         await is_asked(page)
@@ -509,7 +496,7 @@ async def test_what_did_not_go_out_can_be_sent_again_as_the_same_reply(
 
 
 async def test_a_cancelled_question_closes_the_reply(playground: Playground, page: "Page") -> None:
-    async with asking(playground) as bot:
+    async with running(playground, asking_bot(), *COMMANDS) as bot:
         await page.goto(playground.url, wait_until="domcontentloaded")
         await page.get_by_test_id("start").click()
         await is_asked(page)
@@ -540,7 +527,7 @@ async def test_a_cancelled_question_closes_the_reply(playground: Playground, pag
 async def test_an_open_question_is_asked_again_after_a_reload(
     playground: Playground, page: "Page"
 ) -> None:
-    async with asking(playground) as bot:
+    async with running(playground, asking_bot(), *COMMANDS) as bot:
         await page.goto(playground.url, wait_until="domcontentloaded")
         await page.get_by_test_id("start").click()
         await is_asked(page)
@@ -569,7 +556,7 @@ async def test_a_dismissed_question_stays_so_over_a_lost_connection(
     state = tmp_path / "playground.json"
     first = Playground(port=0, state_path=state)
     await first.start()
-    async with asking(first):
+    async with running(first, asking_bot(), *COMMANDS):
         await page.goto(first.url, wait_until="domcontentloaded")
         await page.get_by_test_id("start").click()
         await is_asked(page)
@@ -616,7 +603,7 @@ hidden *words*
 
 
 async def test_a_rich_message_is_drawn_by_its_blocks(playground: Playground, page: "Page") -> None:
-    async with running(playground) as bot:
+    async with running(playground, tiny_bot()) as bot:
         await page.set_viewport_size({"width": 360, "height": 640})
         wide = "|x" * 20 + "|\n" + "|-" * 20 + "|\n" + f"|{'word ' * 4}" * 20 + "|"
         message = InputRichMessage(markdown=f"{RICH}\n\n{wide}\n\n{'w' * 300}")

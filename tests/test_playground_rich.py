@@ -1,11 +1,9 @@
 """Rich messages in the playground: Markdown becomes blocks that aiogram reads as Telegram's."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import (
     InlineKeyboardButton,
@@ -19,19 +17,6 @@ from bot.playground import Playground
 from bot.playground.errors import BotApiError
 from bot.playground.rich import rich_content
 from tests.playground_client import Person
-
-
-@pytest.fixture
-async def playground() -> AsyncIterator[Playground]:
-    async with Playground(port=0) as playground:
-        yield playground
-
-
-@pytest.fixture
-async def api(playground: Playground) -> AsyncIterator[Bot]:
-    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
-    yield bot
-    await bot.session.close()
 
 
 def blocks(markdown: str) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +24,6 @@ from bot.playground import Playground
 from bot.playground.dialogs import MAX_MESSAGES
 from tests.playground_client import Person
 from tests.waiting import PATIENCE
-
-
-@pytest.fixture
-async def playground() -> AsyncIterator[Playground]:
-    async with Playground(port=0) as playground:
-        yield playground
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as http:
-        yield http
-
-
-@pytest.fixture
-async def api(playground: Playground) -> AsyncIterator[Bot]:
-    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
-    yield bot
-    await bot.session.close()
 
 
 async def result_of(playground: Playground, method: str, **parameters: Any) -> Any:

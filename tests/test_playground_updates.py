@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aiohttp
@@ -29,24 +29,6 @@ USER = {
 }
 CHAT = {"id": 1001, "first_name": "Анна", "username": "anna", "type": "private"}
 KEYBOARD = {"inline_keyboard": [[{"text": "Go", "callback_data": "go"}]]}
-
-
-@pytest.fixture
-async def playground() -> AsyncIterator[Playground]:
-    async with Playground(port=0) as playground:
-        yield playground
-
-
-@pytest.fixture
-async def anna(playground: Playground) -> AsyncIterator[Person]:
-    async with Person(playground.url, user_id=1001) as anna:
-        yield anna
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as http:
-        yield http
 
 
 @pytest.fixture

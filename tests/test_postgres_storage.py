@@ -480,12 +480,17 @@ async def test_a_failed_migration_leaves_nothing(
     assert await operator.fetchval("select to_regclass('one')") is None
 
 
+def migrate_further(monkeypatch: pytest.MonkeyPatch, *steps: str) -> None:
+    """Have tables that are opened from now on be of a later version."""
+    known = postgres_schema._MIGRATIONS
+    newer = replace(known, steps=(*known.steps, *steps))
+    monkeypatch.setattr(postgres_schema, "_MIGRATIONS", newer)
+
+
 async def test_each_migration_runs_once(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     old = workers.start()
     await old.create(new_chat("a"))
-    steps = (*postgres_schema._MIGRATIONS.steps, "alter table conversations add column more int")
-    newer = replace(postgres_schema._MIGRATIONS, steps=steps)
-    monkeypatch.setattr(postgres_schema, "_MIGRATIONS", newer)
+    migrate_further(monkeypatch, "alter table conversations add column more int")
     new = [workers.start(), workers.start()]
     await asyncio.gather(*(storage.open() for storage in new))
     # Whoever was at work before goes on, though the rows have become longer.
@@ -498,10 +503,7 @@ async def test_a_migration_may_take_longer_than_a_call(
 ) -> None:
     """Nobody opens it but the calls, each of which gives up long before it is done."""
     await workers.start().open()
-    steps = (*postgres_schema._MIGRATIONS.steps, "select pg_sleep(2)")
-    monkeypatch.setattr(
-        postgres_schema, "_MIGRATIONS", replace(postgres_schema._MIGRATIONS, steps=steps)
-    )
+    migrate_further(monkeypatch, "select pg_sleep(2)")
     storage = workers.start(timeout=0.5)
     failures = 0
     async with asyncio.timeout(60):
@@ -518,11 +520,7 @@ async def test_closed_during_a_migration(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await workers.start().open()
-    steps = ("create table more (x int)", "select pg_sleep(60)")
-    newer = replace(
-        postgres_schema._MIGRATIONS, steps=(*postgres_schema._MIGRATIONS.steps, *steps)
-    )
-    monkeypatch.setattr(postgres_schema, "_MIGRATIONS", newer)
+    migrate_further(monkeypatch, "create table more (x int)", "select pg_sleep(60)")
     storage = workers.start()
     operator = await workers.connect()
     opening = asyncio.create_task(storage.open())

@@ -48,6 +48,7 @@ class ChatFile:
     body: bytearray = field(default_factory=bytearray)
     extra: dict[str, Any] = field(default_factory=dict)
     damaged: bool = False  # something of the file could not be read
+    has_lost_text: bool = False  # since it was written
     _hashes: set[int] | None = field(default=None, repr=False)  # of the lines, and of former ones
     _recent: Recent | None = field(default=None, repr=False)
 
@@ -124,7 +125,11 @@ class ChatFile:
         return Conversation(self.metadata, messages, copy.deepcopy(self.extra), self.revision())
 
     def encode(self) -> bytes:
-        return json_lines.encode(_head(self.metadata, self.extra), _LIST_KEY, self.body)
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Sequence[bytes | bytearray]:
+        """Give what `encode` does in pieces, of which that with the messages is not copied."""
+        return json_lines.pieces(_head(self.metadata, self.extra), _LIST_KEY, self.body)
 
     @property
     def cached_bytes(self) -> int:
@@ -191,6 +196,7 @@ class ChatFile:
         self.body[place : place + len(old_line)] = line
         self._known().add(hash(line))
         self._recent = None
+        self.has_lost_text = self.has_lost_text or new.text != old.text
         self.metadata.total_tokens += new.tokens - old.tokens
         return True
 

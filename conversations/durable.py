@@ -11,42 +11,86 @@ import contextlib
 import itertools
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+Bytes = bytes | bytearray
+TEMP_SUFFIX = ".tmp"
 
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
-_TEMP_SUFFIX = ".tmp"
 _ASIDE_SUFFIX = ".damaged-"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
-def replace_file(path: Path, data: bytes) -> os.stat_result:
-    """Put `data` under `path` in one step; the caller syncs the folder with `sync_folder`.
+def replace_file(path: Path | str, *data: Bytes) -> os.stat_result:
+    """Put `data`, one piece after another, under `path` in one step.
 
-    On any error the old file stays as it was and the temporary one is removed.
+    The caller syncs the folder with `sync_folder`. On any error the old file stays as it was and
+    the temporary one is removed.
     """
-    temp = path.with_name(f".{path.name}.{secrets.token_hex(6)}{_TEMP_SUFFIX}")
+    temp, descriptor = create_temporary(path)
+    return fill_and_name(temp, descriptor, path, data)
+
+
+def temporary_name(path: Path | str, ending: str = "") -> str:
+    """Give a name that is free, beside `path`, and that `sweep_temporary` finds."""
+    folder, name = os.path.split(path)
+    return f"{folder or os.curdir}/.{name}.{secrets.token_hex(6)}{ending}{TEMP_SUFFIX}"
+
+
+def create_temporary(path: Path | str) -> tuple[str, int]:
+    """Create an empty file beside `path`; give its name and its descriptor."""
+    temp = temporary_name(path)
     try:
-        status = _write_new(temp, data)
-        temp.replace(path)
+        return temp, os.open(temp, _CREATE, _FILE_MODE)
+    except OSError:
+        remove_temporary(temp)  # it may be there all the same
+        raise
+
+
+def fill_and_name(
+    temp: str, descriptor: int, path: Path | str, data: Sequence[Bytes], former: str | None = None
+) -> os.stat_result:
+    """Do what `replace_file` does with a temporary file that is open; it is closed.
+
+    With `former` the file that has had the name gets that one, where it can have it.
+    """
+    try:
+        try:
+            status = _fill(descriptor, data)
+        finally:
+            os.close(descriptor)
+        if former is not None:
+            with contextlib.suppress(OSError):
+                os.link(path, former)
+        os.replace(temp, path)  # noqa: PTH105 - a path object costs more than the call
     except BaseException:
-        temp.unlink(missing_ok=True)
+        remove_temporary(temp, former)
         raise
     return status
 
 
-def _write_new(path: Path, data: bytes) -> os.stat_result:
-    descriptor = os.open(path, _CREATE, _FILE_MODE)
-    try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
-        return os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
+def _fill(descriptor: int, data: Sequence[Bytes]) -> os.stat_result:
+    """Have a file hold this and nothing else, durably."""
+    for piece in data:
+        write_all(descriptor, piece)
+    size = sum(map(len, data))
+    if os.fstat(descriptor).st_size > size:
+        os.ftruncate(descriptor, size)
+    os.fsync(descriptor)
+    return os.fstat(descriptor)
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def remove_temporary(*names: str | None) -> None:
+    """Remove temporary files, as far as there are any and it can be done now."""
+    for name in names:
+        if name is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(name)  # noqa: PTH108
+
+
+def write_all(descriptor: int, data: Bytes) -> None:
     """Write all bytes, where the system may take fewer at a time."""
     rest = memoryview(data)
     while rest:
@@ -127,7 +171,7 @@ def sweep_temporary(folder: Path, name: str = "") -> bool:
     False where something is left: a disk that is read-only now can still be read.
     """
     is_swept = True
-    for path in folder.glob(f".{name}*{_TEMP_SUFFIX}"):
+    for path in folder.glob(f".{name}*{TEMP_SUFFIX}"):
         try:
             path.unlink()
         except OSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .user_folder import UserFolder
@@ -56,21 +57,33 @@ class FolderCache:
             kept = _Kept(folder, folder.cached_bytes, self._period)
             self._folders[user_id] = kept
             self.bytes += kept.size
+            dropped = []
             while self.bytes > self._most_bytes:
-                self._drop_oldest()
+                dropped.append(self._drop_oldest())
+        _let_go(dropped)
 
     def drop_unused(self) -> None:
         """Let go of what was not used since the last time this was called."""
         with self._lock:
+            dropped = []
             while self._folders and next(iter(self._folders.values())).period < self._period:
-                self._drop_oldest()
+                dropped.append(self._drop_oldest())
             self._period += 1
+        _let_go(dropped)
 
     def clear(self) -> None:
         with self._lock:
+            dropped = [kept.folder for kept in self._folders.values()]
             self._folders.clear()
             self.bytes = 0
+        _let_go(dropped)
 
-    def _drop_oldest(self) -> None:
+    def _drop_oldest(self) -> UserFolder:
         _, kept = self._folders.popitem(last=False)
         self.bytes -= kept.size
+        return kept.folder
+
+
+def _let_go(folders: Iterable[UserFolder]) -> None:
+    for folder in folders:  # without the lock, for it removes files
+        folder.let_go()

@@ -20,6 +20,7 @@ from .durable import count_aside, keep_aside, replace_file, sweep_temporary, syn
 from .held_chats import HeldChats
 from .index_file import Entry, ReadIndex, encode_index, hand_out
 from .models import ConversationMetadata, UserIndex, newest_first
+from .spare_file import SpareFile
 from .storage import is_valid_id
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class FolderState:
         self.index = UserIndex(user_id)  # its conversations are the entries
         self.entries: dict[str, Entry] = {}
         self.held = HeldChats()
+        self._spare = SpareFile()
         self._changed: dict[str, ChatFile] = {}  # in memory alone, until `flush`
         self._damaged_told = 0
         self._index_damaged = False
@@ -111,6 +113,11 @@ class FolderState:
         self.entries.pop(conversation_id, None)
         self._changed.pop(conversation_id, None)
         self.held.forget(conversation_id)
+        self.remove_spare()
+
+    def remove_spare(self) -> None:
+        """Keep no former state of a chat any longer."""
+        self._spare.remove()
 
     def change(self, chat: ChatFile) -> None:
         """Note that a living chat has changed in memory; `flush` writes it."""
@@ -120,14 +127,19 @@ class FolderState:
         """Write every chat that has changed, durably. The index follows: it only repeats them."""
         if self._changed:
             for chat in self._changed.values():
-                self.write_chat(chat)
+                self._write(chat, keeps_former=not chat.has_lost_text)
             sync_folder(self.path)
+            self._spare.settle()
             self._changed.clear()
             self.is_index_late = True
             self._seen = self._look()
 
     def write_chat(self, chat: ChatFile) -> None:
         """Write one chat file. The folder still has to be synced, which `write_index` does."""
+        self._write(chat, keeps_former=False)
+        self.remove_spare()
+
+    def _write(self, chat: ChatFile, *, keeps_former: bool) -> None:
         conversation_id = chat.metadata.conversation_id
         path = self.file(conversation_id)
         if chat.damaged:
@@ -135,7 +147,8 @@ class FolderState:
             chat.damaged = False
         chat.metadata.deleted_at = None
         chat.metadata.is_active = conversation_id == self.index.last_active_conversation_id
-        status = replace_file(path, chat.encode())
+        status = self._spare.replace(str(path), chat.pieces(), keeps_former=keeps_former)
+        chat.has_lost_text = False
         self.entries[conversation_id] = Entry(chat.metadata, FileIdentity.of(status))
         self.held.hold(conversation_id, chat)
 

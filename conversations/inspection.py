@@ -22,6 +22,7 @@ from .erasing import ERASED, measure_folder
 from .folder_state import TRASH
 from .index_file import Entry, ReadIndex, read_index
 from .models import ConversationMetadata, Footprint, parse_time
+from .spare_file import SPARE
 from .storage import is_valid_id
 
 Kind = Literal[
@@ -39,6 +40,7 @@ Kind = Literal[
 ]
 _NOTES = frozenset({"kept aside", "no chat"})
 _BEING_WRITTEN = 10  # seconds; a temporary file is left behind when it is older
+_SPARE_KEPT = 600  # seconds; one that is kept goes some minutes after its user's last message
 _LOOKS = 3  # a busy user may be caught in the middle of a write more than once
 _OTHERS = 0o077
 _PREFIX = "user_"
@@ -172,7 +174,7 @@ def _check_user(
             if ".damaged-" in path.name:
                 yield Finding(name, "kept aside", "can be removed when nothing in it is missed")
             elif path.name.startswith(".") and path.name.endswith(".tmp"):
-                if time.time() - path.stat().st_mtime > _BEING_WRITTEN:
+                if _is_left_behind(path):
                     yield Finding(name, "temporary", "goes when the user is served")
             elif is_chat:
                 yield from _check_chat(name, path, user_id, trash_since, chats)
@@ -183,6 +185,14 @@ def _check_user(
     if identity == _identity(folder / _INDEX):  # else it is just being written
         written_ns = identity.mtime_ns if identity else 0
         yield from _check_index(_name(root, folder / _INDEX), index, written_ns, chats)
+
+
+def _is_left_behind(path: Path) -> bool:
+    """Tell a temporary file of a crash from one of a process that is at work."""
+    status = path.stat()
+    if SPARE in path.suffixes:  # what it holds is old from the start
+        return time.time() - status.st_ctime > _SPARE_KEPT
+    return time.time() - status.st_mtime > _BEING_WRITTEN
 
 
 def _is_chat(path: Path, folder: Path) -> bool:

@@ -82,8 +82,12 @@ def find_last_item(body: Body, line: bytes) -> int:
 
 def encode(head: dict[str, Any], list_key: str, body: Body) -> bytes:
     """Encode a whole document; `body` holds the items as `join_items` gives them."""
-    newline = b"\n" if body else b""
-    return b"".join((_encode_head(head, list_key), body, newline, _CLOSE))
+    return b"".join(pieces(head, list_key, body))
+
+
+def pieces(head: dict[str, Any], list_key: str, body: Body) -> tuple[Body, ...]:
+    """Give the pieces that `encode` joins; the body is not copied."""
+    return _encode_head(head, list_key), body, b"\n" + _CLOSE if body else _CLOSE
 
 
 def encode_in_pieces(

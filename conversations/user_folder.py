@@ -85,6 +85,10 @@ class UserFolder:
         """
         self._state.flush()
 
+    def let_go(self) -> None:
+        """Leave nothing behind that is of use to this instance alone."""
+        self._state.remove_spare()
+
     def write_late_index(self) -> None:
         if self._state.is_index_late:
             self._state.write_index()
@@ -258,6 +262,7 @@ class UserFolder:
             state.write_index()
 
     def measure(self) -> Footprint:
+        self.let_go()
         self._chats.refresh()
         living = [entry.metadata.message_count for entry in self._state.entries.values()]
         deleted = [metadata.message_count for metadata in self._trash.chats()]

@@ -94,7 +94,7 @@ class ChatFiles:
         }
 
     def complaints(self, root: Path, observed: Mapping[int, State]) -> list[str]:
-        """Every file has to be one that the user sees, and every JSON file sound."""
+        """Every file has to be one that the user sees, or the spare, and every JSON file sound."""
         known = {".lock"}
         for user, state in observed.items():
             folder = f"user_{user}"
@@ -103,6 +103,8 @@ class ChatFiles:
             known |= {f"{folder}/trash/{chat_id}.json" for chat_id in state["trash"]}
             known |= {f"{folder}/files/{name}" for name in state["files"]}
         found = {str(path.relative_to(root)): path for path in root.rglob("*")}
+        for home in root.glob("user_*"):
+            known |= {str(path.relative_to(root)) for path in [*home.glob(".*.spare.tmp")][:1]}
         wrong = [f"{name} should not be there" for name in sorted(found.keys() - known)]
         for name, path in found.items():
             if name.endswith(".json"):

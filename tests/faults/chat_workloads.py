@@ -146,6 +146,8 @@ def _second_half(script: Script) -> Iterator[Operation]:
     yield activate(ANNA, "a")
     yield set_mode(ANNA, "a", "fast")
     yield script.append(ANNA, "a", "last")
+    yield script.append(ANNA, "b", "last")  # shorter than the file that may be written over
+    yield pin(ANNA, "b", pinned=True)
 
 
 def drawn(seed: int, count: int, states: dict[int, State] | None = None) -> list[Operation]:

@@ -13,6 +13,7 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 Bytes = bytes | bytearray
 TEMP_SUFFIX = ".tmp"
@@ -23,14 +24,21 @@ _ASIDE_SUFFIX = ".damaged-"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
+class Temporary(NamedTuple):
+    """A file that is open to be written from its beginning, and seen by nobody else."""
+
+    name: str
+    descriptor: int
+    size: int = 0
+
+
 def replace_file(path: Path | str, *data: Bytes) -> os.stat_result:
     """Put `data`, one piece after another, under `path` in one step.
 
     The caller syncs the folder with `sync_folder`. On any error the old file stays as it was and
     the temporary one is removed.
     """
-    temp, descriptor = create_temporary(path)
-    return fill_and_name(temp, descriptor, path, data)
+    return fill_and_name(create_temporary(path), path, data)
 
 
 def temporary_name(path: Path | str, ending: str = "") -> str:
@@ -39,45 +47,46 @@ def temporary_name(path: Path | str, ending: str = "") -> str:
     return f"{folder or os.curdir}/.{name}.{secrets.token_hex(6)}{ending}{TEMP_SUFFIX}"
 
 
-def create_temporary(path: Path | str) -> tuple[str, int]:
-    """Create an empty file beside `path`; give its name and its descriptor."""
-    temp = temporary_name(path)
+def create_temporary(path: Path | str) -> Temporary:
+    """Create an empty file beside `path`."""
+    name = temporary_name(path)
     try:
-        return temp, os.open(temp, _CREATE, _FILE_MODE)
+        return Temporary(name, os.open(name, _CREATE, _FILE_MODE))
     except OSError:
-        remove_temporary(temp)  # it may be there all the same
+        remove_temporary(name)  # it may be there all the same
         raise
 
 
 def fill_and_name(
-    temp: str, descriptor: int, path: Path | str, data: Sequence[Bytes], former: str | None = None
+    temp: Temporary, path: Path | str, data: Sequence[Bytes], former: str | None = None
 ) -> os.stat_result:
-    """Do what `replace_file` does with a temporary file that is open; it is closed.
+    """Do what `replace_file` does with a temporary file; it is closed.
 
     With `former` the file that has had the name gets that one, where it can have it.
     """
     try:
         try:
-            status = _fill(descriptor, data)
+            status = _fill(temp.descriptor, data, temp.size)
         finally:
-            os.close(descriptor)
+            os.close(temp.descriptor)
         if former is not None:
             with contextlib.suppress(OSError):
                 os.link(path, former)
-        os.replace(temp, path)  # noqa: PTH105 - a path object costs more than the call
+        os.replace(temp.name, path)  # noqa: PTH105 - a path object costs more than the call
     except BaseException:
-        remove_temporary(temp, former)
+        remove_temporary(temp.name, former)
         raise
     return status
 
 
-def _fill(descriptor: int, data: Sequence[Bytes]) -> os.stat_result:
-    """Have a file hold this and nothing else, durably."""
-    for piece in data:
-        write_all(descriptor, piece)
-    size = sum(map(len, data))
-    if os.fstat(descriptor).st_size > size:
-        os.ftruncate(descriptor, size)
+def _fill(descriptor: int, data: Sequence[Bytes], size: int) -> os.stat_result:
+    """Have a file hold this and nothing else, durably; it has held `size` bytes."""
+    written = os.writev(descriptor, data) if hasattr(os, "writev") else 0
+    length = sum(map(len, data))
+    if written < length:
+        write_all(descriptor, b"".join(data)[written:])
+    if length < size:
+        os.ftruncate(descriptor, length)
     os.fsync(descriptor)
     return os.fstat(descriptor)
 

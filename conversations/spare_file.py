@@ -20,6 +20,7 @@ from collections.abc import Sequence
 
 from .durable import (
     Bytes,
+    Temporary,
     create_temporary,
     fill_and_name,
     remove_temporary,
@@ -45,8 +46,7 @@ class SpareFile:
         former = None
         if keeps_former and self._former is None and sys.platform == "linux":
             former = self._former = temporary_name(path, SPARE)
-        temp, descriptor = self._take() or create_temporary(path)
-        return fill_and_name(temp, descriptor, path, data, former)
+        return fill_and_name(self._take() or create_temporary(path), path, data, former)
 
     def settle(self) -> None:
         """Have what was replaced be the next spare: the folder is synced."""
@@ -58,18 +58,15 @@ class SpareFile:
         remove_temporary(self._spare, self._former)
         self._spare = self._former = None
 
-    def _take(self) -> tuple[str, int] | None:
+    def _take(self) -> Temporary | None:
         name, self._spare = self._spare, None
-        if name is None:
-            return None
-        descriptor = _open_alone(name)
-        if descriptor is None:
+        taken = _open_alone(name) if name else None
+        if taken is None:
             remove_temporary(name)
-            return None
-        return name, descriptor
+        return taken
 
 
-def _open_alone(name: str) -> int | None:
+def _open_alone(name: str) -> Temporary | None:
     """Open a file to write over it; None where somebody else might see that."""
     if sys.platform != "linux":
         return None
@@ -81,8 +78,9 @@ def _open_alone(name: str) -> int | None:
         # Until it is closed, who opens it has to wait, and a signal tells us that nobody heeds.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-        if os.fstat(descriptor).st_nlink == 1:
-            return descriptor
+        status = os.fstat(descriptor)
+        if status.st_nlink == 1:
+            return Temporary(name, descriptor, status.st_size)
     except OSError:
         pass
     os.close(descriptor)

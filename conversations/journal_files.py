@@ -14,10 +14,17 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from .durable import replace_file, settle_file, sweep_temporary, sync_data, sync_folder
+from .durable import (
+    make_folder,
+    replace_file,
+    settle_file,
+    sweep_temporary,
+    sync_data,
+    sync_folder,
+)
 from .journal_records import HEADER_BYTES, Record, framed, read_records
 
-_NAME = ".journal-"
+_FOLDER = ".journal"  # of their own, for among those of all users it takes long to find them
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -39,7 +46,7 @@ class _File:
 class JournalFiles:
     def __init__(self, root: Path, file_bytes: int) -> None:
         """After about `file_bytes` the next file is begun."""
-        self._root = root
+        self._folder = root / _FOLDER
         self.file_bytes = file_bytes
         self._lock = threading.Lock()
         self._full: list[_File] = []  # oldest first
@@ -62,7 +69,7 @@ class JournalFiles:
 
         :raises OSError: it cannot be read, or is not sure to be durable.
         """
-        sweep_temporary(self._root, _NAME)
+        sweep_temporary(self._folder)
         files, found = [], []
         for path in self._found():
             self._settle(path)
@@ -75,8 +82,11 @@ class JournalFiles:
 
     def _found(self) -> list[Path]:
         """List the journals; `glob` would give none where the folder may not be read now."""
-        with os.scandir(self._root) as found:
-            return [self._root / item.name for item in found if item.name.startswith(_NAME)]
+        try:
+            with os.scandir(self._folder) as found:
+                return [self._folder / item.name for item in found if item.name[0] != "."]
+        except FileNotFoundError:
+            return []
 
     def _settle(self, path: Path) -> None:
         """Have nothing rest on what a power cut may take back, such as a mark that was read."""
@@ -88,7 +98,7 @@ class JournalFiles:
             else:
                 return
         replace_file(path, path.read_bytes())
-        sync_folder(self._root)
+        sync_folder(self._folder)
         self._unsynced.discard(path)
 
     def append(self, number: int, records: list[bytes]) -> None:
@@ -136,14 +146,15 @@ class JournalFiles:
         return self._last
 
     def _create(self, number: int) -> _File:
-        path = self._root / f"{_NAME}{number:020}-{secrets.token_hex(3)}"
+        make_folder(self._folder)
+        path = self._folder / f"{number:020}-{secrets.token_hex(3)}"
         file = _File(path, os.open(path, _CREATE, 0o600))
         assert file.descriptor is not None
         try:
             with contextlib.suppress(OSError):  # it only makes the syncs cheaper
                 os.pwrite(file.descriptor, bytes(self.file_bytes), 0)
             os.fsync(file.descriptor)
-            sync_folder(self._root)
+            sync_folder(self._folder)
         except BaseException:
             file.close()
             path.unlink(missing_ok=True)
@@ -162,7 +173,7 @@ class JournalFiles:
             self._spare = file
             return
         file.path.unlink(missing_ok=True)
-        sync_folder(self._root)
+        sync_folder(self._folder)
         file.close()
 
 

@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ async def begun(storage: JsonStorage, *, user: int = USER) -> None:
 
 
 def journal(root: Path) -> list[Path]:
-    return sorted(root.glob(".journal-*"))
+    return sorted(root.glob(".journal/*"))
 
 
 def file_of(root: Path, user: int = USER) -> bytes:
@@ -82,12 +83,10 @@ class TestFiles:
             await begun(storage)
             await append(storage, "second", 1)
             root = copied(tmp_path / "before", tmp_path / "after")
-        look, looks = os.scandir, 0
+        look = os.scandir
 
         def refuse(path: Any = ".") -> Any:
-            nonlocal looks
-            looks += Path(path) == root
-            if Path(path) == root and looks > 1:  # the first tells whether the folder is empty
+            if Path(path) == root / ".journal":
                 raise PermissionError(errno.EACCES, "Permission denied", str(path))
             return look(path)
 
@@ -97,6 +96,28 @@ class TestFiles:
                 with pytest.raises(StorageError, match="Permission denied"):
                     await texts_in(storage)
             assert await texts_in(storage) == ["first", "second"]
+
+    async def test_it_is_found_without_a_look_at_all_users(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for user_id in range(1, 100):
+            (tmp_path / f"user_{user_id}").mkdir()
+        look, seen = os.scandir, list[str]()
+
+        def noted(item: os.DirEntry[str]) -> os.DirEntry[str]:
+            seen.append(item.name)
+            return item
+
+        @contextmanager
+        def noting(path: Any = ".") -> Iterator[Iterator[os.DirEntry[str]]]:
+            with look(path) as found:
+                yield map(noted, found)
+
+        monkeypatch.setattr(os, "scandir", noting)
+        async with opened(tmp_path, journal=True) as storage:
+            await storage.open()
+            assert await storage.read_trash(USER) == []
+        assert len([name for name in seen if name.startswith("user_")]) <= 1
 
     @pytest.mark.parametrize("with_it", [True, False])
     async def test_a_journal_that_was_left_is_taken_up(
@@ -336,13 +357,13 @@ class TestFailures:
 
             return call
 
-        name = journal(left)[0].name
+        name = str(journal(left)[0].relative_to(left))
         disk.error = error
         for function in ("fdatasync", "replace", "fsync"):
             monkeypatch.setattr(os, function, noting(function, getattr(os, function)))
         async with opened(left) as storage:
             assert await texts_in(storage) == ["first", "second"]
-        settled = [f"fdatasync {name}", f"replace {name}", f"fsync {left}"]
+        settled = [f"fdatasync {name}", f"replace {name}", "fsync .journal"]
         wanted = settled if error else settled[:1]
         found = [call for call in calls if call in settled]
         assert found[: len(wanted)] == wanted

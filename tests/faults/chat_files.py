@@ -135,7 +135,7 @@ class JournalledChatFiles(ChatFiles):
 
     def complaints(self, root: Path, observed: Mapping[int, State]) -> list[str]:
         wrong = super().complaints(root, observed)
-        return [line for line in wrong if not line.startswith(".journal-")]
+        return [line for line in wrong if not line.startswith(".journal")]
 
 
 @dataclass(frozen=True)

@@ -177,15 +177,26 @@ def move_file(source: Path, target: Path) -> None:
 def sweep_temporary(folder: Path, name: str = "") -> bool:
     """Remove what a crash left behind of files whose names begin so. Only their owner may.
 
-    False where something is left: a disk that is read-only now can still be read.
+    False where something may be left: a disk that is read-only now can still be read.
     """
+    try:
+        with os.scandir(folder) as found:  # `glob` would find nothing where it may not look
+            left = [item for item in found if _is_temporary(item.name, name)]
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
     is_swept = True
-    for path in folder.glob(f".{name}*{TEMP_SUFFIX}"):
+    for item in left:
         try:
-            path.unlink()
+            os.unlink(item)  # noqa: PTH108
         except OSError:
             is_swept = False
     return is_swept
+
+
+def _is_temporary(name: str, of: str) -> bool:
+    return name.startswith(f".{of}") and name.endswith(TEMP_SUFFIX)
 
 
 def keep_aside(path: Path) -> Path | None:

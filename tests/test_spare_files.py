@@ -189,6 +189,30 @@ async def test_what_a_kill_has_left_goes_when_the_user_is_served(tmp_path: Path)
         assert spares(tmp_path) == []
 
 
+async def test_one_that_cannot_be_swept_now_is_swept_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, refused = os.scandir, list[Path]()
+
+    def refuse_once(path: Any) -> Any:
+        if Path(path) == left.parent and not refused:
+            refused.append(left)
+            raise PermissionError(errno.EACCES, "not now")
+        return look(path)
+
+    async with opened(tmp_path) as storage:
+        await fill(storage, "one", "two")
+    left = path_of(tmp_path).with_name(".a.json.0123456789ab.spare.tmp")
+    left.write_bytes(path_of(tmp_path).read_bytes())
+    async with opened(tmp_path) as storage:
+        monkeypatch.setattr(os, "scandir", refuse_once)
+        assert await append(storage, "a", "three")
+        assert refused
+        assert await append(storage, "a", "four")
+        assert len(spares(tmp_path)) == 1
+        assert not left.exists()
+
+
 async def test_a_check_beside_a_running_bot_does_not_mind_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -268,8 +268,9 @@ class JsonStorage:
         return await self._folders.change(user_id, lambda folder: folder.keep_file(name, data))
 
     async def take_damage(self, user_id: int) -> int:
-        if self._folders.at_a_glance(user_id, UserFolder.has_no_damage):
-            return 0
+        count = UserFolder.count_damage
+        if not await self._folders.look(user_id, count, count):
+            return 0  # as nearly always; and a disk that cannot be written can still be read
         return await self._folders.change(user_id, UserFolder.take_damage)
 
     async def set_instructions(

@@ -457,7 +457,7 @@ class ConversationManager:
     async def take_damage_report(self, user_id: int) -> int:
         """Tell how many files had to be put aside as damaged since this was last asked."""
         check_type(user_id, int, "user_id")
-        return await self._attempt(self._rules.take_damage(user_id), 0)
+        return await self._attempt(self._storage.take_damage(user_id), 0)
 
     async def set_instructions(
         self, user_id: int, conversation_id: str, instructions: str

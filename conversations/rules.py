@@ -123,11 +123,6 @@ class Rules:
         deleted = await self.list_deleted(user_id)
         return await write_archive(self._storage, index, deleted, file)
 
-    async def take_damage(self, user_id: int) -> int:
-        if not (await self._storage.read_index(user_id)).damaged_untold:
-            return 0
-        return await self._storage.take_damage(user_id)
-
     def now(self) -> datetime:
         """Tell the time, which never goes back here though the system's clock may be set back."""
         self._latest = max(self._clock(), self._latest + timedelta(microseconds=1))

@@ -102,8 +102,8 @@ class UserFolder:
             return None
         return self._state.held.last(conversation_id, limit)
 
-    def has_no_damage(self) -> bool:
-        return not self._state.index.damaged_untold
+    def count_damage(self) -> int:
+        return self._state.index.damaged_untold
 
     def read_index(self) -> UserIndex:
         self._chats.refresh()

@@ -82,6 +82,15 @@ class JsonStorage:
             user_id, UserFolder.read_index, lambda folder: folder.glance_at_index(_AT_A_GLANCE)
         )
 
+    async def read_metadata(
+        self, user_id: int, conversation_id: str | None
+    ) -> ConversationMetadata | None:
+        return await self._folders.look(
+            user_id,
+            lambda folder: folder.read_metadata(conversation_id),
+            lambda folder: folder.glance_at_metadata(conversation_id),
+        )
+
     async def load(
         self, user_id: int, conversation_id: str, *, include_deleted: bool = False
     ) -> Conversation | None:

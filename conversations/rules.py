@@ -65,8 +65,7 @@ class Rules:
         fork = self.new_chat(user_id, "", "")
         if key is not None:
             fork.conversation_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{user_id}/{key}"))
-            chats = (await self._storage.read_index(user_id)).conversations
-            before = by_id(chats, fork.conversation_id)
+            before = await self._storage.read_metadata(user_id, fork.conversation_id)
             if before is not None and before.forked_from is not None:
                 conversation_id = before.forked_from
         made = await self._storage.fork(

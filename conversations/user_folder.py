@@ -96,6 +96,20 @@ class UserFolder:
             return None
         return self._hand_out_index()
 
+    def read_metadata(self, conversation_id: str | None) -> ConversationMetadata | None:
+        chats = self._chats
+        entry = chats.active() if conversation_id is None else chats.listed(conversation_id)
+        return self._state.hand_out(entry.metadata) if entry else None
+
+    def glance_at_metadata(self, conversation_id: str | None) -> ConversationMetadata | None:
+        """Give what `read_metadata` does, where the file is still the same."""
+        state, chat = self._state, conversation_id
+        if chat is None:
+            chat = state.index.last_active_conversation_id
+        if chat is None or not state.is_same(chat):
+            return None
+        return state.hand_out(state.entries[chat].metadata)
+
     def glance_at_last(self, conversation_id: str, limit: int) -> list[ConversationMessage] | None:
         """Give what `read_last` does, where it is in memory and the file is still the same."""
         if not self._state.is_same(conversation_id):

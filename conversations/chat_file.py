@@ -190,7 +190,9 @@ class ChatFile:
             return False
         self.body[place : place + len(old_line)] = line
         self._known().add(hash(line))
-        self._recent = None
+        behind = json_lines.count_items(self.body, place + len(line))
+        if self._recent is not None and not self._recent.replace(behind, line):
+            self._recent = None
         self.metadata.total_tokens += new.tokens - old.tokens
         return True
 

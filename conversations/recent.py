@@ -30,9 +30,9 @@ class Recent:
             self._is_all = False
 
     def replace(self, behind: int, line: bytes) -> bool:
-        """Put a line in the place of the one that `behind` others follow; False where it cannot be.
+        """Put a line in the place of the one that `behind` others follow; False where that is old.
 
-        What was added a moment ago can be: an answer is stored, sent, and noted as sent.
+        It was added a moment ago where an answer is stored, sent, and noted as sent.
         """
         if behind >= len(self._added):
             return False

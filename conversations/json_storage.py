@@ -266,7 +266,7 @@ class JsonStorage:
         )
 
     async def read_trash(self, user_id: int) -> list[ConversationMetadata]:
-        return await self._folders.look(user_id, UserFolder.read_trash)
+        return await self._folders.look(user_id, UserFolder.read_trash, UserFolder.glance_at_trash)
 
     async def purge(self, user_id: int, *, deleted_before: str | None = None) -> int:
         return await self._folders.change(

@@ -238,6 +238,10 @@ class UserFolder:
     def read_trash(self) -> list[ConversationMetadata]:
         return list(self._trash.chats())
 
+    def glance_at_trash(self) -> list[ConversationMetadata] | None:
+        """Give what `read_trash` does, where that is nothing."""
+        return [] if self._trash.is_empty() else None
+
     def purge(self, *, deleted_before: str | None) -> int:
         return self._trash.purge(deleted_before=deleted_before)
 

@@ -221,9 +221,10 @@ def test_no_filter_of_ours_runs_in_a_thread(manager: ConversationManager) -> Non
     for router in routers:
         routers += router.sub_routers
         for observer in router.observers.values():
-            for handler in (observer._handler, *observer.handlers):
+            for handler in observer.handlers:
                 assert handler.awaitable, handler.callback
                 assert all(each.awaitable for each in handler.filters or []), handler.callback
+            assert all(each.awaitable for each in observer._handler.filters or [])
     assert len(routers) > 5
 
 

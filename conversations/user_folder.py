@@ -30,6 +30,7 @@ from .durable import make_folder, move_file, replace_file, sync_folder
 from .erasing import erase_folder, measure_folder
 from .file_search import FileSearch, find_message
 from .folder_state import FILES, TRASH, FolderState
+from .index_file import hand_out
 from .interrupted import activate_restored
 from .living_chats import LivingChats
 from .models import (
@@ -124,12 +125,12 @@ class UserFolder:
         return self._hand_out_index()
 
     def _hand_out_index(self) -> UserIndex:
-        state = self._state
+        state, active = self._state, self._state.index.last_active_conversation_id
         return UserIndex(
             state.user_id,
             state.index.username,
-            state.index.last_active_conversation_id,
-            [state.hand_out(entry.metadata) for entry in state.entries.values()],
+            active,
+            [hand_out(entry.metadata, active) for entry in state.entries.values()],
             state.index.damaged_untold,
             copy.deepcopy(state.index.settings),
             copy.deepcopy(state.index.extra),

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection
 
 from aiogram import Router
+from aiogram.types import Message
 
 from conversations import ConversationManager
 
@@ -118,6 +119,25 @@ def create_router(
 
 def _handlers(answering: Answering | None, *, exclusive: bool) -> list[Router]:
     """Make the routers of all features, in the order in which they are asked."""
+    menus = Router(name="conversations.menus")
+    menus.message.filter(_is_more_than_a_text)
+    menus.include_routers(*_menus(answering, exclusive=exclusive))
+    handlers = [menus]
+    if answering is not None:
+        handlers.append(create_dialog_router(exclusive=exclusive))
+    return [*handlers, create_fallback_router(exclusive=exclusive)]
+
+
+async def _is_more_than_a_text(message: Message) -> bool:
+    """Tell what may be for a menu: a command, an answer to a prompt, a file.
+
+    A question is none of these; else all features would be asked first, one by one.
+    """
+    is_text = message.text is not None and not message.text.lstrip().startswith("/")
+    return not is_text or message.reply_to_message is not None
+
+
+def _menus(answering: Answering | None, *, exclusive: bool) -> list[Router]:
     handlers = [create_searching_router(), create_forking_router()]
     if exclusive:
         handlers += [create_inline_router(), create_starting_router()]
@@ -133,5 +153,5 @@ def _handlers(answering: Answering | None, *, exclusive: bool) -> list[Router]:
     if answering is not None:
         if answering.takes_instructions:
             handlers.append(create_instructing_router())
-        handlers += [create_answers_router(answering), create_dialog_router(exclusive=exclusive)]
-    return [*handlers, create_fallback_router(exclusive=exclusive)]
+        handlers.append(create_answers_router(answering))
+    return handlers

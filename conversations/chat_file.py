@@ -195,7 +195,9 @@ class ChatFile:
             return False
         self.body[place : place + len(old_line)] = line
         self._known().add(hash(line))
-        self._recent = None
+        behind = json_lines.count_items(self.body, place + len(line))
+        if self._recent is not None and not self._recent.replace(behind, line):
+            self._recent = None
         self.has_lost_text = self.has_lost_text or new.text != old.text
         self.metadata.total_tokens += new.tokens - old.tokens
         return True

@@ -68,6 +68,11 @@ def last_items(body: Body, limit: int) -> list[bytes]:
     return lines[::-1]
 
 
+def count_items(body: Body, end: int) -> int:
+    """Tell how many items follow the one that ends there."""
+    return body.count(_SEPARATOR, end)
+
+
 def find_last_item(body: Body, line: bytes) -> int:
     """Tell where the last item equal to `line` begins; -1 if there is none."""
     end = len(body)

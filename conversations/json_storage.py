@@ -82,6 +82,15 @@ class JsonStorage:
             user_id, UserFolder.read_index, lambda folder: folder.glance_at_index(_AT_A_GLANCE)
         )
 
+    async def read_metadata(
+        self, user_id: int, conversation_id: str | None
+    ) -> ConversationMetadata | None:
+        return await self._folders.look(
+            user_id,
+            lambda folder: folder.read_metadata(conversation_id),
+            lambda folder: folder.glance_at_metadata(conversation_id),
+        )
+
     async def load(
         self, user_id: int, conversation_id: str, *, include_deleted: bool = False
     ) -> Conversation | None:
@@ -257,7 +266,7 @@ class JsonStorage:
         )
 
     async def read_trash(self, user_id: int) -> list[ConversationMetadata]:
-        return await self._folders.look(user_id, UserFolder.read_trash)
+        return await self._folders.look(user_id, UserFolder.read_trash, UserFolder.glance_at_trash)
 
     async def purge(self, user_id: int, *, deleted_before: str | None = None) -> int:
         return await self._folders.change(
@@ -268,8 +277,9 @@ class JsonStorage:
         return await self._folders.change(user_id, lambda folder: folder.keep_file(name, data))
 
     async def take_damage(self, user_id: int) -> int:
-        if self._folders.at_a_glance(user_id, UserFolder.has_no_damage):
-            return 0
+        count = UserFolder.count_damage
+        if not await self._folders.look(user_id, count, count):
+            return 0  # as nearly always; and a disk that cannot be written can still be read
         return await self._folders.change(user_id, UserFolder.take_damage)
 
     async def set_instructions(

@@ -42,7 +42,6 @@ class LivingChats:
         identity = state.identity(conversation_id)
         if identity is None:
             state.forget(conversation_id)
-            state.mend_pointer()
         elif entry.is_unread or entry.identity not in {None, identity}:
             state.forget(conversation_id)
             try:
@@ -51,6 +50,9 @@ class LivingChats:
                 if not entry.is_unread:
                     raise
                 state.entries[conversation_id] = entry  # it could not be read before, either
+        else:
+            return entry
+        state.mend_pointer()
         return state.entries.get(conversation_id)
 
     def chat(self, conversation_id: str) -> ChatFile | None:
@@ -106,11 +108,27 @@ class LivingChats:
 
     def refresh(self) -> None:
         """Notice every chat that was edited or removed by somebody else."""
-        for conversation_id, entry in self._edited():
-            try:
-                self.entry(conversation_id)
-            except OSError as error:
-                self._keep_unreadable(conversation_id, entry, error)
+        for conversation_id in self._edited():
+            self.listed(conversation_id)
+
+    def listed(self, conversation_id: str) -> Entry | None:
+        """Find a living chat as `entry` does; one that cannot be read now is as it was known."""
+        known = self._state.entries.get(conversation_id)
+        try:
+            self.entry(conversation_id)
+        except OSError as error:
+            self._keep_unreadable(conversation_id, known, error)
+        return self._state.entries.get(conversation_id)
+
+    def active(self) -> Entry | None:
+        """Give the active chat, which is another one where its file is no chat any more."""
+        state = self._state
+        while (active := state.index.last_active_conversation_id) is not None:
+            entry = self.listed(active)
+            if entry is not None:
+                return entry
+            state.mend_pointer()
+        return None
 
     def examine(self, conversation_id: str, known: ConversationMetadata | None = None) -> None:
         """Take a file that the index does not know, or knows otherwise, into the entries.
@@ -127,7 +145,7 @@ class LivingChats:
         state.held.forget(conversation_id)
         state.entries[conversation_id].is_in_lines = False
 
-    def _edited(self) -> list[tuple[str, Entry]]:
+    def _edited(self) -> list[str]:
         """Give the chats whose files need a look; there may be thousands that need none."""
         state = self._state
         if not state.entries:
@@ -138,12 +156,12 @@ class LivingChats:
                 try:
                     status = stat(f"{start}{conversation_id}.json", dir_fd=descriptor)
                 except OSError:
-                    edited.append((conversation_id, entry))
+                    edited.append(conversation_id)
                     continue
                 known = entry.identity
                 is_other = known is not None and (status.st_size, status.st_mtime_ns) != known
                 if is_other or entry.is_unread:
-                    edited.append((conversation_id, entry))
+                    edited.append(conversation_id)
         return edited
 
     def _read(self) -> None:

@@ -131,8 +131,8 @@ class ConversationManager:
         return await self._attempt(self._rules.delete(user_id, conversation_id), False)
 
     async def get_active_conversation_id(self, user_id: int) -> str | None:
-        check_type(user_id, int, "user_id")
-        return await self._attempt(self._active_id(user_id), None)
+        active = await self.get_active_conversation(user_id)
+        return active.conversation_id if active is not None else None
 
     async def set_active_conversation(self, user_id: int, conversation_id: str) -> bool:
         if not is_found(user_id, conversation_id):
@@ -274,14 +274,16 @@ class ConversationManager:
         )
 
     async def get_active_conversation(self, user_id: int) -> ConversationMetadata | None:
-        chats = await self.list_conversations(user_id)
-        return next((chat for chat in chats if chat.is_active), None)
+        check_type(user_id, int, "user_id")
+        return await self._attempt(self._storage.read_metadata(user_id, None), None)
 
     async def get_conversation(
         self, user_id: int, conversation_id: str
     ) -> ConversationMetadata | None:
         """Give a chat's metadata without reading its messages."""
-        return by_id(await self.list_conversations(user_id), conversation_id)
+        if not is_found(user_id, conversation_id):
+            return None
+        return await self._attempt(self._storage.read_metadata(user_id, conversation_id), None)
 
     async def get_deleted_conversation(
         self, user_id: int, conversation_id: str
@@ -457,7 +459,7 @@ class ConversationManager:
     async def take_damage_report(self, user_id: int) -> int:
         """Tell how many files had to be put aside as damaged since this was last asked."""
         check_type(user_id, int, "user_id")
-        return await self._attempt(self._rules.take_damage(user_id), 0)
+        return await self._attempt(self._storage.take_damage(user_id), 0)
 
     async def set_instructions(
         self, user_id: int, conversation_id: str, instructions: str
@@ -527,9 +529,6 @@ class ConversationManager:
         """
         check_type(user_id, int, "user_id")
         return await self._attempt(self._storage.erase(user_id), None)
-
-    async def _active_id(self, user_id: int) -> str | None:
-        return (await self._storage.read_index(user_id)).last_active_conversation_id
 
     async def _index(self, user_id: int) -> dict[str, Any]:
         return (await self._storage.read_index(user_id)).to_dict()

@@ -36,7 +36,7 @@ def is_visible(text: str) -> bool:
     """Tell whether there is anything to see in a text."""
     if any(char.isalnum() and char not in _HANGUL_FILLERS for char in text):
         return True  # nearly always; and `regex` lets other threads run, who are slow to give back
-    return bool(_VISIBLE.search(text))
+    return bool(text) and bool(_VISIBLE.search(text))
 
 
 def name_from_question(question: str, default: str = DEFAULT_NAME) -> str:

@@ -127,6 +127,11 @@ class PostgresStorage:
     async def read_index(self, user_id: int) -> UserIndex:
         return await self._read(user_id, UserVerbs.read_index)
 
+    async def read_metadata(
+        self, user_id: int, conversation_id: str | None
+    ) -> ConversationMetadata | None:
+        return await self._read(user_id, lambda user: user.read_metadata(conversation_id))
+
     async def load(
         self, user_id: int, conversation_id: str, *, include_deleted: bool = False
     ) -> Conversation | None:

@@ -63,6 +63,20 @@ class UserRows:
             include_deleted,
         )
 
+    async def listed(self, conversation_id: str) -> asyncpg.Record | None:
+        """Give a living chat, and the `active` one's id; None where rows were changed by hand."""
+        if not is_valid_id(conversation_id):
+            return None
+        return await self._connection.fetchrow(
+            "select c.*, a.conversation_id as active"
+            " from conversations c join users u on u.user_id = c.user_id"
+            " left join conversations a on a.user_id = u.user_id"
+            " and a.conversation_id = u.active and a.deleted_at is null"
+            " where c.user_id = $1 and c.conversation_id = $2 and c.deleted_at is null",
+            self.user_id,
+            conversation_id,
+        )
+
     async def active(self) -> asyncpg.Record | None:
         """Give the active chat; the newest one where rows were changed by hand."""
         active = await self._connection.fetchrow(

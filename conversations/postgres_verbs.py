@@ -67,6 +67,15 @@ class UserVerbs:
             extra=from_json(found[0]["index_extra"]),
         )
 
+    async def read_metadata(self, conversation_id: str | None) -> ConversationMetadata | None:
+        if conversation_id is None:
+            active = await self._rows.active()
+            return to_metadata(active, active["conversation_id"]) if active else None
+        chat = await self._rows.listed(conversation_id)
+        if chat is None:
+            return None
+        return to_metadata(chat, chat["active"] or await self._active_id())
+
     async def load(
         self, conversation_id: str, *, include_deleted: bool = False
     ) -> Conversation | None:

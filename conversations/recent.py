@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from .json_values import decode_sound
 from .models import ConversationMessage
 
-_KEPT = 32  # about what is asked for at a time
+_KEPT = 50  # what is asked for at a time, to answer a question
 _MESSAGE_BYTES = 2500  # about what a decoded message takes in memory
 
 
@@ -28,6 +28,16 @@ class Recent:
             del self._added[0]
             self._messages.clear()
             self._is_all = False
+
+    def replace(self, behind: int, line: bytes) -> bool:
+        """Put a line in the place of the one that `behind` others follow; False where that is old.
+
+        It was added a moment ago where an answer is stored, sent, and noted as sent.
+        """
+        if behind >= len(self._added):
+            return False
+        self._added[-1 - behind] = line
+        return True
 
     def last(self, limit: int) -> list[ConversationMessage] | None:
         """Give the last `limit` messages, oldest first; None where so many are not here."""

@@ -10,10 +10,11 @@ import logging
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import BinaryIO
 
 from .errors import StorageError
-from .models import Conversation, ConversationMetadata, newest_first, parse_time
+from .models import Conversation, ConversationMetadata, parse_time
 from .names import DEFAULT_NAME, name_from_question
 from .storage import ConversationStorage
 from .transfer import write_archive
@@ -34,7 +35,7 @@ class Rules:
 
     async def list_chats(self, user_id: int) -> list[ConversationMetadata]:
         chats = (await self._storage.read_index(user_id)).conversations
-        return sorted(chats, key=lambda chat: (not chat.pinned, newest_first(chat)))
+        return in_order(chats)
 
     def new_chat(self, user_id: int, username: str, question: str) -> ConversationMetadata:
         now = self.now().isoformat()
@@ -65,8 +66,7 @@ class Rules:
         fork = self.new_chat(user_id, "", "")
         if key is not None:
             fork.conversation_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{user_id}/{key}"))
-            chats = (await self._storage.read_index(user_id)).conversations
-            before = by_id(chats, fork.conversation_id)
+            before = await self._storage.read_metadata(user_id, fork.conversation_id)
             if before is not None and before.forked_from is not None:
                 conversation_id = before.forked_from
         made = await self._storage.fork(
@@ -123,11 +123,6 @@ class Rules:
         deleted = await self.list_deleted(user_id)
         return await write_archive(self._storage, index, deleted, file)
 
-    async def take_damage(self, user_id: int) -> int:
-        if not (await self._storage.read_index(user_id)).damaged_untold:
-            return 0
-        return await self._storage.take_damage(user_id)
-
     def now(self) -> datetime:
         """Tell the time, which never goes back here though the system's clock may be set back."""
         self._latest = max(self._clock(), self._latest + timedelta(microseconds=1))
@@ -143,3 +138,13 @@ class Rules:
 
 def by_id(chats: list[ConversationMetadata], conversation_id: str) -> ConversationMetadata | None:
     return next((chat for chat in chats if chat.conversation_id == conversation_id), None)
+
+
+def in_order(chats: list[ConversationMetadata]) -> list[ConversationMetadata]:
+    """Sort a list as people see it: the pinned first, then as by `newest_first`, but faster."""
+    by_id = sorted(chats, key=attrgetter("conversation_id"))
+    return sorted(  # which leaves those with equal times as they are
+        by_id,
+        key=lambda chat: (chat.pinned, parse_time(chat.updated_at), parse_time(chat.created_at)),
+        reverse=True,
+    )

@@ -57,6 +57,14 @@ class ConversationStorage(Protocol):
     async def read_index(self, user_id: int) -> UserIndex:
         """Give a user's chats; an unknown user has none, and nothing is created by asking."""
 
+    async def read_metadata(
+        self, user_id: int, conversation_id: str | None
+    ) -> ConversationMetadata | None:
+        """Give what the index says of one chat, None: of the active one; None if there is none.
+
+        The cost does not follow the number of chats.
+        """
+
     async def load(
         self, user_id: int, conversation_id: str, *, include_deleted: bool = False
     ) -> Conversation | None:

@@ -45,6 +45,13 @@ class Trash:
     def deleted_at(self, chat: ChatFile) -> str:
         return chat.metadata.deleted_at or _time_of(self.file(chat.metadata.conversation_id))
 
+    def is_empty(self) -> bool:
+        """Tell without opening a file whether there can be no chat."""
+        try:
+            return next(find_chats(self.path), None) is None
+        except FileNotFoundError:
+            return True
+
     def chats(self) -> Iterator[ConversationMetadata]:
         for _, metadata in self._found():
             yield metadata

@@ -30,6 +30,7 @@ from .durable import make_folder, move_file, replace_file, sync_folder
 from .erasing import erase_folder, measure_folder
 from .file_search import FileSearch, find_message
 from .folder_state import FILES, TRASH, FolderState
+from .index_file import hand_out
 from .interrupted import activate_restored
 from .living_chats import LivingChats
 from .models import (
@@ -100,26 +101,40 @@ class UserFolder:
             return None
         return self._hand_out_index()
 
+    def read_metadata(self, conversation_id: str | None) -> ConversationMetadata | None:
+        chats = self._chats
+        entry = chats.active() if conversation_id is None else chats.listed(conversation_id)
+        return self._state.hand_out(entry.metadata) if entry else None
+
+    def glance_at_metadata(self, conversation_id: str | None) -> ConversationMetadata | None:
+        """Give what `read_metadata` does, where the file is still the same."""
+        state, chat = self._state, conversation_id
+        if chat is None:
+            chat = state.index.last_active_conversation_id
+        if chat is None or not state.is_same(chat):
+            return None
+        return state.hand_out(state.entries[chat].metadata)
+
     def glance_at_last(self, conversation_id: str, limit: int) -> list[ConversationMessage] | None:
         """Give what `read_last` does, where it is in memory and the file is still the same."""
         if not self._state.is_same(conversation_id):
             return None
         return self._state.held.last(conversation_id, limit)
 
-    def has_no_damage(self) -> bool:
-        return not self._state.index.damaged_untold
+    def count_damage(self) -> int:
+        return self._state.index.damaged_untold
 
     def read_index(self) -> UserIndex:
         self._chats.refresh()
         return self._hand_out_index()
 
     def _hand_out_index(self) -> UserIndex:
-        state = self._state
+        state, active = self._state, self._state.index.last_active_conversation_id
         return UserIndex(
             state.user_id,
             state.index.username,
-            state.index.last_active_conversation_id,
-            [state.hand_out(entry.metadata) for entry in state.entries.values()],
+            active,
+            [hand_out(entry.metadata, active) for entry in state.entries.values()],
             state.index.damaged_untold,
             copy.deepcopy(state.index.settings),
             copy.deepcopy(state.index.extra),
@@ -227,6 +242,10 @@ class UserFolder:
 
     def read_trash(self) -> list[ConversationMetadata]:
         return list(self._trash.chats())
+
+    def glance_at_trash(self) -> list[ConversationMetadata] | None:
+        """Give what `read_trash` does, where that is nothing."""
+        return [] if self._trash.is_empty() else None
 
     def purge(self, *, deleted_before: str | None) -> int:
         return self._trash.purge(deleted_before=deleted_before)

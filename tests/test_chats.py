@@ -9,7 +9,7 @@ from aiogram.exceptions import TelegramBadRequest, TelegramNetworkError
 from aiogram.methods import AnswerCallbackQuery, EditMessageText, SendMessage
 
 from bot.callbacks import ChatAction, ChatButton, MenuAction, MenuButton, owner_mark, stamp_of
-from conversations import ConversationManager, ConversationMessage
+from conversations import ConversationManager, ConversationMessage, UserIndex
 from tests.chats import fill, question
 from tests.telegram import Client, FakeTelegram, MakeClient
 
@@ -20,6 +20,26 @@ async def test_a_new_person_is_welcomed_and_has_no_chats(client: Client) -> None
     await client.send("/chats")
     assert client.text == "💬 No chats yet. Write something, and the first one begins."
     assert client.labels == ["➕ New chat", "⚙️ Settings"]
+
+
+async def test_the_list_of_all_chats_is_read_once_and_only_to_be_shown(
+    client: Client, manager: ConversationManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(manager, 1001, 3)
+    reads: list[int] = []
+    read = manager._storage.read_index
+
+    async def count(user_id: int) -> UserIndex:
+        reads.append(user_id)
+        return await read(user_id)
+
+    monkeypatch.setattr(manager._storage, "read_index", count)
+    await client.send("/chats")
+    assert reads == [1001]
+    await client.press("Chat 1")
+    assert client.text.startswith("💬 Chat 1")
+    await client.ask("a question")
+    assert reads == [1001]
 
 
 async def test_the_first_question_starts_a_chat_named_after_it(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import shutil
@@ -649,6 +650,63 @@ async def test_a_chat_edited_while_we_run_is_noticed(tmp_path: Path) -> None:
         conversation = await manager.load_conversation(USER, "a")
         assert conversation is not None
         assert texts(conversation.messages) == ["edited by hand", "answer of a", "ours", "more"]
+
+
+async def test_one_chat_edited_while_we_run_is_noticed(tmp_path: Path) -> None:
+    folder = old_folder(tmp_path, "a", "b", "c", active="a")
+    async with managed(tmp_path) as manager:
+
+        async def name(chat: str) -> str | None:
+            found = await manager.get_conversation(USER, chat)
+            return found.name if found else None
+
+        for _ in range(2):  # from the file, and from memory
+            assert [await name(chat) for chat in ("a", "b", "c")] == ["Chat a", "Chat b", "Chat c"]
+        path = folder / "b.json"
+        path.write_text(path.read_text().replace("Chat b", "New name"))
+        assert await name("b") == "New name"
+        path.unlink()
+        assert await name("b") is None
+        write_json(folder / "b.json", {"metadata": old_metadata("b", name="Back"), "messages": []})
+        assert await name("b") == "Back"
+
+
+@pytest.mark.parametrize("made", ['{"kind": "notes"}', "not JSON at all"])
+@pytest.mark.parametrize("asked", ["for one", "for the list"])
+async def test_the_active_chat_is_made_something_else_while_we_run(
+    tmp_path: Path, made: str, asked: str
+) -> None:
+    folder = old_folder(tmp_path, "a", "b", active="a")
+    async with managed(tmp_path) as manager:
+        assert await manager.get_active_conversation_id(USER) == "a"
+        (folder / "a.json").write_text(made)
+        if asked == "for one":
+            assert await manager.get_active_conversation_id(USER) == "b"
+        chats = await manager.list_conversations(USER)
+        assert [(chat.conversation_id, chat.is_active) for chat in chats] == [("b", True)]
+        assert (await manager.load_index(USER))["last_active_conversation_id"] == "b"
+
+
+async def test_a_chat_that_cannot_be_read_now_is_as_it_was_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = old_folder(tmp_path, "a", "b", active="a")
+    async with managed(tmp_path) as manager:
+        known = await manager.get_conversation(USER, "a")
+        path = folder / "a.json"
+        path.write_text(path.read_text().replace("Chat a", "New name"))
+
+        def fail(*args: object, **options: object) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        with monkeypatch.context() as broken:
+            broken.setattr("conversations.living_chats.read_metadata", fail)
+            for _ in range(2):
+                assert await manager.get_conversation(USER, "a") == known
+                assert await manager.get_active_conversation(USER) == known
+        renamed = await manager.get_active_conversation(USER)
+        assert renamed is not None
+        assert renamed.name == "New name"
 
 
 LAYOUTS: dict[str, Callable[[str], str]] = {

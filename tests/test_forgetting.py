@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -300,22 +301,29 @@ async def test_in_a_group_the_growing_message_goes_as_well(
 
 
 async def test_what_is_asked_meanwhile_goes_with_the_rest_or_begins_anew(
-    client: Client, manager: ConversationManager
+    client: Client, manager: ConversationManager, telegram: FakeTelegram
 ) -> None:
     """Without an inbox nothing keeps a person's updates apart."""
     for number in range(10):
         [chat] = await fill(manager, 1001, 1)
         await client.send("/forget")
+        menu = client.screen
         await client.press("Erase everything…")
         erasing = client.press("Yes, erase everything")
         await asyncio.gather(erasing, client.send(f"Meanwhile {number}"))
         left = await manager.list_conversations(1001)
-        if "Something came or went" in client.text:  # it was quicker, and is asked about
+        if "Something came or went" in telegram.messages[1001, menu.message_id]["text"]:
+            # The question was quicker, and it is asked about.
             assert [chat.conversation_id for chat in left] == [chat]
-            await manager.erase_user(1001)
         else:
             assert [chat.name for chat in left] in ([], [f"Meanwhile {number}"])
-            await manager.erase_user(1001)
+        if left:
+            await telegram.wait_for(partial(_has_come, telegram, f"wrote: Meanwhile {number}"))
+        await manager.erase_user(1001)
+
+
+def _has_come(telegram: FakeTelegram, answer: str) -> bool:
+    return any(answer in text for text in telegram.texts_in(1001))
 
 
 async def test_a_storage_that_fails_is_told_and_asked_again(

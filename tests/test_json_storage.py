@@ -243,6 +243,44 @@ async def test_reading_settings_reads_no_file_of_a_folder_that_is_known(
         assert await storage.read_settings(USER) == {"language": "ru"}
 
 
+async def test_one_chat_of_many_costs_one_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as storage:
+        for number in range(60):
+            await storage.create(new_chat(f"c{number}"))
+        looked_at: list[str] = []
+        look = os.stat
+
+        def count(path: Any, **options: Any) -> os.stat_result:
+            looked_at.append(Path(path).stem)
+            return look(path, **options)
+
+        monkeypatch.setattr(os, "stat", count)
+        for wanted, chat in (("c7", "c7"), (None, "c59")):
+            looked_at.clear()
+            found = await storage.read_metadata(USER, wanted)
+            assert found is not None
+            assert found.conversation_id == chat
+            assert sorted(looked_at) == sorted([chat, "index", f"user_{USER}"])
+
+
+async def test_an_empty_trash_needs_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as storage:
+        await storage.create(new_chat("a"))
+        with monkeypatch.context() as without:
+            without.delattr(storage._folders._turns, "_threads")
+            assert await storage.read_trash(USER) == []
+        await storage.delete(USER, "a", deleted_at=LATER, successor=new_chat("b"))
+        assert [chat.conversation_id for chat in await storage.read_trash(USER)] == ["a"]
+        await storage.restore(USER, "a", activate=True)
+        with monkeypatch.context() as without:
+            without.delattr(storage._folders._turns, "_threads")
+            assert await storage.read_trash(USER) == []
+
+
 async def test_settings_of_an_edited_index(tmp_path: Path) -> None:
     path = tmp_path / f"user_{USER}" / "index.json"
     path.parent.mkdir(parents=True)

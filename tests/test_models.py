@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conversations import Conversation, ConversationMessage, ConversationMetadata, parse_time
 from conversations.models import newest_first
+from conversations.rules import in_order
 from tests.storages import new_chat, old_metadata
 
 
@@ -33,6 +37,43 @@ def test_chats_are_ordered_by_time_and_not_by_text() -> None:
     for chat, time in zip(chats, times, strict=True):
         chat.updated_at = time
     assert [chat.conversation_id for chat in sorted(chats, key=newest_first)] == list("2013")
+
+
+ODD_TIMES = [
+    "2025-10-04T10:00:00+00:00",
+    "2025-10-04T10:00:00.000001+00:00",
+    "2025-10-04T10:00:00.1+00:00",
+    "2025-10-04T10:00:00",
+    "2025-10-04T10:00:00Z",
+    "2025-10-04T12:00:00+02:00",
+    "2025-10-04T12:00:00.000001+02:00",
+    "2025-10-04 10:00",
+    "20251004T100000",
+    "2025-W40-6",
+    "9999-12-31T23:59:59-01:00",
+    "0001-01-01T00:00:00+14:00",
+    "0001-01-01T00:00:00",
+    "yesterday",
+    "\ud800",
+    "",
+]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(ODD_TIMES), st.sampled_from(ODD_TIMES), st.booleans()),
+        max_size=20,
+    ),
+    st.randoms(),
+)
+def test_a_list_is_in_the_order_of_newest_first(
+    facts: list[tuple[str, str, bool]], random: Random
+) -> None:
+    chats = [new_chat(str(number)) for number in range(len(facts))]
+    for chat, (updated, created, pinned) in zip(chats, facts, strict=True):
+        chat.updated_at, chat.created_at, chat.pinned = updated, created, pinned
+    random.shuffle(chats)
+    assert in_order(chats) == sorted(chats, key=lambda chat: (not chat.pinned, newest_first(chat)))
 
 
 def test_a_plain_message_has_the_eight_keys_in_the_documented_order() -> None:

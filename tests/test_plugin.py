@@ -144,6 +144,26 @@ class _OneLanguage(BaseMiddleware):
         return await handler(event, {**data, "texts": "the host's", "manager": "the host's"})
 
 
+async def test_a_question_is_not_offered_to_every_menu_first(
+    host: Host, manager: ConversationManager, bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(turns: Sequence[Turn]) -> str:
+        return "an answer"
+
+    async def note(_: Command, message: Message, bot: Bot) -> object:
+        offered.append(message.text)
+        return await is_command(Command("chats"), message, bot)
+
+    offered, is_command = list[str | None](), Command.__call__
+    monkeypatch.setattr(Command, "__call__", note)
+    host.include(create_router(manager, answerer=answer, exclusive=True))
+    assert await host.client.ask("a question") == "an answer"
+    assert offered == []
+    await host.client.send("  /chats")  # the blanks of which Telegram would have taken away
+    assert set(offered) == {"  /chats"}
+    await host.dispatcher.emit_shutdown(bot=bot)
+
+
 async def test_names_of_the_hosts_data_do_not_disturb_us(
     host: Host, manager: ConversationManager
 ) -> None:
@@ -204,6 +224,7 @@ def test_no_filter_of_ours_runs_in_a_thread(manager: ConversationManager) -> Non
             for handler in observer.handlers:
                 assert handler.awaitable, handler.callback
                 assert all(each.awaitable for each in handler.filters or []), handler.callback
+            assert all(each.awaitable for each in observer._handler.filters or [])
     assert len(routers) > 5
 
 

@@ -591,6 +591,10 @@ async def test_rows_changed_by_hand(workers: Workers) -> None:
         index = await storage.read_index(USER)
         assert index.last_active_conversation_id == "late"
         assert [c.conversation_id for c in index.conversations if c.is_active] == ["late"]
+        for listed in index.conversations:
+            assert await storage.read_metadata(USER, listed.conversation_id) == listed
+            if listed.is_active:
+                assert await storage.read_metadata(USER, None) == listed
         asked = await storage.append_to_active(new_chat("x"), question("q"), updated_at=LATER)
         assert asked.conversation_id == "late"
     await operator.execute("delete from users")

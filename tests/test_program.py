@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from aiohttp import web
 
 from bot.commands import COMMANDS
 from tests.playground_client import Message, Person
-from tests.program import Program
+from tests.program import ROOT, Program
 from tests.waiting import PATIENCE
 
 
@@ -130,6 +133,25 @@ async def test_bad_input_over_the_wire(tmp_path: Path) -> None:
         await ben.wait_message("This is the first message", after=first)
         assert len(stored_chats(tmp_path, 1002)) == 1
     assert "ERROR" not in program.log
+
+
+COUNTING = """
+import gc, sys
+import bot.__main__
+async def poll(*_):
+    print(gc.get_freeze_count())
+bot.__main__.poll = poll
+sys.exit(bot.__main__.main())
+"""
+
+
+def test_the_garbage_collector_passes_over_what_stays(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTING], cwd=tmp_path, timeout=PATIENCE, check=True,
+        env={**os.environ, "PLAYGROUND_PORT": "0", "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert int(done.stdout.splitlines()[-1]) > 100_000
 
 
 async def test_files_are_for_the_owner_alone(tmp_path: Path) -> None:

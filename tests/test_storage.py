@@ -128,6 +128,22 @@ class TestIndex:
         await storage.create(new_chat("a", name="Plans"))
         assert await storage.create(new_chat("b"), unless_active="empty") == "b"
 
+    async def test_one_chat_is_as_the_index_has_it(self, storage: ConversationStorage) -> None:
+        assert await storage.read_metadata(USER, None) is None
+        for number, chat in enumerate(("a", "b", "c", "d")):
+            await storage.create(new_chat(chat, minute=number))
+        await storage.pin(USER, "a", pinned=True)
+        await add(storage, "b", "one", 1)
+        await delete(storage, "c")
+        for wanted in ("b", "d"):
+            assert await storage.activate(USER, wanted)
+            chats = {chat.conversation_id: chat for chat in await index(storage)}
+            found = {chat: await storage.read_metadata(USER, chat) for chat in (*chats, "c")}
+            assert found == {**chats, "c": None}
+            assert await storage.read_metadata(USER, None) == chats[wanted]
+            assert chats[wanted].is_active
+        assert await storage.read_metadata(-100200, "a") is None
+
     async def test_activate(self, storage: ConversationStorage) -> None:
         await storage.create(new_chat("a"))
         await storage.create(new_chat("b"))
@@ -939,6 +955,7 @@ async def test_a_deleted_chat_is_loaded_where_that_is_asked_for(
 
 Verb = Callable[[ConversationStorage, str], Awaitable[object]]
 VERBS: dict[str, tuple[Verb, object]] = {
+    "read_metadata": (lambda storage, chat: storage.read_metadata(USER, chat), None),
     "load": (lambda storage, chat: storage.load(USER, chat), None),
     "read_last": (lambda storage, chat: storage.read_last(USER, chat, 5), []),
     "save": (lambda storage, chat: storage.save(Conversation(new_chat(chat))), False),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import cProfile
+import gc
 import itertools
 import json
 import pstats
@@ -83,9 +84,12 @@ async def running(folder: Path, *, journal: bool) -> AsyncIterator[tuple[Dispatc
     bot = Bot(f"{BOT_ID}:TOKEN", session=wire)
     bot._me = User.model_validate(BOT_USER)
     await dispatcher.emit_startup(bot=bot)
+    gc.collect()
+    gc.freeze()  # as the program does
     try:
         yield dispatcher, bot, wire
     finally:
+        gc.unfreeze()
         await dispatcher.emit_shutdown(bot=bot)
         await storage.close()
 

@@ -20,6 +20,8 @@ from .transfer import write_archive
 
 logger = logging.getLogger(__name__)
 
+_TICK = timedelta(microseconds=1)
+
 
 class Rules:
     """What it is given was checked. It raises `StorageError` where the storage does."""
@@ -130,7 +132,8 @@ class Rules:
 
     def now(self) -> datetime:
         """Tell the time, which never goes back here though the system's clock may be set back."""
-        self._latest = max(self._clock(), self._latest + timedelta(microseconds=1))
+        now = self._clock()
+        self._latest = now if now > self._latest else self._latest + _TICK
         return self._latest
 
     def stamp(self) -> str:

@@ -121,7 +121,9 @@ class Folders:
         if self._journaling is None:
             return await self._do(user_id, verb, Kind.ADD)
         at_once = partial(self._journaling.add, user_id, in_memory)
-        result = await self._do(user_id, verb, Kind.ADD, at_once)
+        result = self._turns.at_once(user_id, at_once)
+        if result is None:
+            result = await self._do(user_id, verb, Kind.ADD, at_once)
         return await self._journaling.result_of(result)
 
     async def on_files(self, user_id: int, verb: Callable[[UserFolder], _Result]) -> _Result:

@@ -16,7 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .journal_files import JournalFiles
@@ -37,8 +37,8 @@ class Entry:
     data: bytes = b""
     number: int = 0  # until it is written
     written: Future[None] | None = None  # for a thread that waits
-    done: asyncio.Future[None] | None = None  # for a task that waits
-    watching: list[asyncio.Future[None]] = field(default_factory=list)
+    done: asyncio.Future[None] | None = None  # for a task that waits, until it is over
+    watching: tuple[asyncio.Future[None], ...] = ()
     is_over: bool = False
     error: OSError | None = None
 
@@ -104,9 +104,9 @@ class Journal:
 
         :raises OSError: it is not, and what it says was not done.
         """
-        assert entry.done is not None
         try:
-            await entry.done
+            if entry.done is not None:
+                await entry.done
         except asyncio.CancelledError:
             while not entry.is_over:
                 entry.done = asyncio.get_running_loop().create_future()
@@ -122,7 +122,7 @@ class Journal:
         if entry is None:
             return True
         seen = asyncio.get_running_loop().create_future()
-        entry.watching.append(seen)
+        entry.watching += (seen,)
         await seen
         return entry.error is None
 
@@ -258,3 +258,5 @@ class Journal:
             for waiter in (entry.done, *entry.watching):
                 if waiter is not None and not waiter.done():
                     waiter.set_result(None)
+            # It is kept until the files are written, and so many objects cost the collector time.
+            entry.done, entry.watching = None, ()

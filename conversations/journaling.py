@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import StorageError
 from .folder_cache import FolderCache
@@ -16,8 +15,7 @@ from .user_folder import UserFolder
 InMemory = Callable[[UserFolder], tuple[Added, Any] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Recorded:
+class _Recorded(NamedTuple):
     entry: Entry
     result: Any
 

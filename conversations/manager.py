@@ -161,7 +161,7 @@ class ConversationManager:
             user_id,
             conversation_id,
             message,
-            updated_at=self._rules.now().isoformat(),
+            updated_at=self._rules.stamp(),
             first_name=name or None,
             include_deleted=include_deleted,
         )
@@ -269,7 +269,7 @@ class ConversationManager:
         return await self._storage.append_to_active(
             self._rules.new_chat(user_id, username, ""),
             message,
-            updated_at=self._rules.now().isoformat(),
+            updated_at=self._rules.stamp(),
             first_name=name_from_question(message.text, default="") or None,
         )
 
@@ -451,7 +451,7 @@ class ConversationManager:
         check_type(username, str, "username")
         if not isinstance(file, bytes | Path):
             raise TypeError("file must be bytes or a Path")
-        now = self._rules.now().isoformat()
+        now = self._rules.stamp()
         async with self._imports:
             imported = import_chats(self._storage, user_id, username, file, limits, now=now)
             return await self._attempt(imported, None)

@@ -47,12 +47,11 @@ def name_from_question(question: str, default: str = DEFAULT_NAME) -> str:
     """
     for looked_at in (_USUALLY_ENOUGH, _LOOKED_AT):
         text = clean_text(question[:looked_at])
-        is_enough = len(text) > 2 * AUTO_NAME_LIMIT and is_visible(text[:AUTO_NAME_LIMIT])
-        if is_enough or len(question) <= looked_at:
+        if len(text) > 2 * AUTO_NAME_LIMIT and is_visible(text[:AUTO_NAME_LIMIT]):
+            return shorten(text, AUTO_NAME_LIMIT)
+        if len(question) <= looked_at:
             break
-    if not is_visible(text):
-        return default
-    return shorten(text, AUTO_NAME_LIMIT)
+    return shorten(text, AUTO_NAME_LIMIT) if is_visible(text) else default
 
 
 def name_of_fork(name: str) -> str:

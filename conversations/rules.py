@@ -21,6 +21,8 @@ from .transfer import write_archive
 
 logger = logging.getLogger(__name__)
 
+_TICK = timedelta(microseconds=1)
+
 
 class Rules:
     """What it is given was checked. It raises `StorageError` where the storage does."""
@@ -38,7 +40,7 @@ class Rules:
         return in_order(chats)
 
     def new_chat(self, user_id: int, username: str, question: str) -> ConversationMetadata:
-        now = self.now().isoformat()
+        now = self.stamp()
         name = name_from_question(question, default="")
         return ConversationMetadata(
             conversation_id=str(uuid.uuid4()),
@@ -57,7 +59,7 @@ class Rules:
         if not metadata.name.strip():
             questions = (m.text for m in conversation.messages if m.type == "user_question")
             metadata.name = name_from_question(next(questions, ""))
-        metadata.created_at = metadata.created_at or self.now().isoformat()
+        metadata.created_at = metadata.created_at or self.stamp()
         metadata.updated_at = metadata.updated_at or metadata.created_at
 
     async def fork(
@@ -78,7 +80,7 @@ class Rules:
         return await self._storage.delete(
             user_id,
             conversation_id,
-            deleted_at=self.now().isoformat(),
+            deleted_at=self.stamp(),
             successor=self.new_chat(user_id, "", ""),
         )
 
@@ -125,8 +127,17 @@ class Rules:
 
     def now(self) -> datetime:
         """Tell the time, which never goes back here though the system's clock may be set back."""
-        self._latest = max(self._clock(), self._latest + timedelta(microseconds=1))
+        now = self._clock()
+        self._latest = now if now > self._latest else self._latest + _TICK
         return self._latest
+
+    def stamp(self) -> str:
+        """Tell `now` as ISO 8601."""
+        now = self.now()
+        if now.tzinfo is UTC:  # asking it for its offset leaves a string in the cache of methods,
+            # somewhere among what is freed later; a few hundred of them keep half of it in use
+            return f"{now.replace(tzinfo=None).isoformat()}+00:00"
+        return now.isoformat()
 
     async def _purge(self, user_id: int, oldest: datetime) -> None:
         """Remove what nobody is shown any more; what cannot be removed now goes another time."""

@@ -7,7 +7,7 @@ import errno
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
@@ -144,6 +144,22 @@ async def test_one_chat_by_its_id(chats: ConversationManager) -> None:
     assert (found.name, found.is_active) == ("one", False)
     assert await chats.get_conversation(USER, "unknown") is None
     assert await chats.get_conversation(USER + 1, chat) is None
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        datetime(2026, 5, 1, 12, tzinfo=UTC),
+        datetime(2026, 5, 1, 12, 0, 0, 7, tzinfo=UTC),
+        datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=3))),
+    ],
+)
+async def test_times_are_stored_as_the_clock_tells_them(tmp_path: Path, now: datetime) -> None:
+    async with opened(tmp_path) as storage:
+        manager = ConversationManager(storage, clock=lambda: now)
+        await manager.create_conversation(USER, "anna", "one")
+        (chat,) = await manager.list_conversations(USER)
+        assert chat.created_at == now.isoformat()
 
 
 async def test_the_trash_shows_what_was_deleted_last_first(tmp_path: Path) -> None:

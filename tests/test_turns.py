@@ -74,7 +74,7 @@ async def test_users_do_not_wait_for_each_other(bench: Bench) -> None:
 
 
 async def test_what_needs_no_thread_is_done_at_once_in_its_turn(bench: Bench) -> None:
-    assert await bench.turns.take(1, 0, at_once=lambda: "at once") == "at once"
+    assert bench.turns.at_once(1, lambda: "at once") == "at once"
     first = bench.call(1)
     await bench.has_begun()
     second = asyncio.create_task(bench.turns.take(1, 2, at_once=lambda: "second"))

@@ -207,7 +207,7 @@ class Folders:
 
     def _let_go_of_unused(self) -> None:
         self._idle = None
-        if len(self._cache):
+        if len(self._cache) or self._turns.is_working:  # what is in use comes back to the cache
             self._threads.submit(self._cache.drop_unused)
             self._let_go_later()
 

@@ -53,6 +53,11 @@ class Turns(Generic[_Verb]):
         self._is_closed = False
         self._all_done: asyncio.Future[None] | None = None
 
+    @property
+    def is_working(self) -> bool:
+        """Tell whether a call of anybody is under way."""
+        return bool(self._lines)
+
     def is_busy(self, user_id: int) -> bool:
         line = self._lines.get(user_id)
         return line is not None and (bool(line) or user_id not in self._resting)

@@ -81,10 +81,9 @@ def fill_and_name(
 
 def _fill(descriptor: int, data: Sequence[Bytes], size: int) -> os.stat_result:
     """Have a file hold this and nothing else, durably; it has held `size` bytes."""
-    written = os.writev(descriptor, data) if hasattr(os, "writev") else 0
+    for piece in data:
+        write_all(descriptor, piece)
     length = sum(map(len, data))
-    if written < length:
-        write_all(descriptor, b"".join(data)[written:])
     if length < size:
         os.ftruncate(descriptor, length)
     os.fsync(descriptor)

@@ -4,8 +4,8 @@ When a chat's file is replaced, the former one stays under a hidden name, and th
 over it: its blocks are there already, which spares the disk half of its work. That is as atomic
 as with a new file, for nobody sees what is written over. It has no other name. No power cut can
 give it back the one it had: the folder was synced since. And nobody has it open, such as a backup
-that is still reading it; this is asked of the system, by a lease. Where that is not to be had,
-every write makes a new file.
+that is still reading it; this is asked of the system, by a lease that is given back at once.
+Where none is to be had, every write makes a new file.
 
 A spare holds no text that its user's chats do not: what is taken out of them is not kept here.
 All of it blocks, and one thread at a time may use an instance.
@@ -75,9 +75,10 @@ def _open_alone(name: str) -> Temporary | None:
     except OSError:
         return None
     try:
-        # Until it is closed, who opens it has to wait, and a signal tells us that nobody heeds.
+        # Who opens it in between makes a signal of it, which shall be one that nobody minds.
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)  # or who opens it has to wait
         status = os.fstat(descriptor)
         if status.st_nlink == 1:
             return Temporary(name, descriptor, status.st_size)

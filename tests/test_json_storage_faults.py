@@ -30,7 +30,7 @@ from tests.storages import (
 class Faults:
     """Fails the N-th call of those that change files: once, or from then on."""
 
-    names = ("open", "write", "fsync", "replace", "link")
+    names = ("open", "write", "ftruncate", "fsync", "replace", "link")
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._left: int | None = None

@@ -28,7 +28,7 @@ class Snapshots:
         self._target = target
         self._source: Path | None = None
         self.taken: list[Path] = []
-        for name in ("open", "write", "fsync", "replace", "link", "unlink", "mkdir"):
+        for name in ("open", "write", "ftruncate", "fsync", "replace", "link", "unlink", "mkdir"):
             monkeypatch.setattr(os, name, self._wrap(getattr(os, name)))
 
     def _wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:

@@ -139,7 +139,9 @@ class Killed:
 class Kills:
     """Keeps, before every call that changes the folder, what a kill there would leave."""
 
-    CALLS = ("open", "write", "fsync", "fdatasync", "replace", "link", "unlink", "mkdir")
+    CALLS = (
+        "open", "write", "ftruncate", "fsync", "fdatasync", "replace", "link", "unlink", "mkdir",
+    )  # fmt: skip
 
     def __init__(
         self, folder: Path, telegram: QueueingTelegram, target: Path, step: int, first: int

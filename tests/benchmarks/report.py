@@ -129,11 +129,12 @@ one machine ({machine}). What can be compared are the ratios to aiosqlite, in br
 between runs by a fifth, and on a busy machine by more.
 
 In short: reading the last messages takes a quarter of what it takes with aiosqlite while a chat is
-in memory, and about as much when it is not. Adding one to a file takes two to three times as much
-up to a hundred messages, for a file and its name are two syncs where SQLite has one, and more with
-the length; with a journal it takes two thirds at any length, which is what the disk allows. A list
-of a thousand chats takes three times as much, for each file is looked at, lest an edit by hand be
-missed. SQLite with a group commit of its own beats both where a hundred people write at once.
+in memory, and about as much when it is not. Adding one to a file takes up to twice as much in
+chats of up to a hundred messages, for a file and its name are two syncs where SQLite has one, and
+more with the length; with a journal it takes two thirds to nine tenths at any length, which is
+what the disk allows. A list of a thousand chats takes two to three times as much, for each file is
+looked at, lest an edit by hand be missed. SQLite with a group commit of its own beats both where a
+hundred people write at once.
 
 All contenders run in one process, take turns within every measure, and do the same: a message of
 about 500 Russian characters goes into one of a user's ten chats, and its count, tokens and time
@@ -144,7 +145,9 @@ the disk stands among them: the bytes of one message appended to a file and sync
 ## Files or a journal
 
 `JsonStorage` writes a chat's file anew for every message: a temporary file, two syncs, a rename.
-So it costs by the length of the chat, and each message is in its file when the call returns. With
+So it costs by the length of the chat, and each message is in its file when the call returns. The
+temporary file is the one that a chat had before, where that can be: its blocks are there already,
+and a new file takes the disk half as long again, a long one twice as long. With
 `journal=True` (`JOURNAL=true`) a message is one record in a file that all users share, synced for
 all who wait at once, and the chat's own file follows within a quarter of a second; that costs the
 same at any length. Both are put to the same faults, kills and power cuts

@@ -139,8 +139,9 @@ hundred people write at once.
 All contenders run in one process, take turns within every measure, and do the same: a message of
 about 500 Russian characters goes into one of a user's ten chats, and its count, tokens and time
 follow where the store knows such things. What is read comes as objects, newest last. A store that
-rewrites one file for everybody is left out where a hundred users come at once. The bare limit of
-the disk stands among them: the bytes of one message appended to a file and synced, in one thread.
+rewrites one file for everybody is left out where a hundred users come at once. Two bare limits of
+the disk stand among them: the bytes of one message appended to a file and synced, and all bytes of
+a chat written over a file that is there already, with the steps that leave it whole at any moment.
 
 ## Files or a journal
 

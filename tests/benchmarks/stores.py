@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -165,6 +166,53 @@ class Limit(Store):
         os.fdatasync(self._file)
 
 
+class FileLimit(Store):
+    """No store either: a file that is whole at any moment, in one thread hop.
+
+    All bytes over a file that is there already, synced, renamed, and the folder synced.
+    """
+
+    name = "file + rename + 2 syncs + one hop"
+    is_a_store = False
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._chats: dict[int, tuple[threading.Lock, bytearray]] = {}
+
+    async def open(self) -> None:
+        self._threads = ThreadPoolExecutor(32)
+
+    async def close(self) -> None:
+        self._threads.shutdown()
+
+    async def fill(self, user_id: int, chats: int, messages: int) -> None:
+        data = "".join(f"{text(number)}\n" for number in range(messages)).encode()
+        self._chats[user_id] = threading.Lock(), bytearray(data)
+        home = self.folder / str(user_id)
+        home.mkdir(parents=True)
+        for name in ("chat", "spare"):
+            (home / name).write_bytes(data)
+
+    async def add(self, user_id: int, number: int) -> None:
+        data = f"{text(number)}\n".encode()
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._add, user_id, data)
+
+    def _add(self, user_id: int, data: bytes) -> None:
+        home, (lock, chat) = f"{self.folder}/{user_id}", self._chats[user_id]
+        with lock:
+            chat += data
+            file = os.open(f"{home}/spare", os.O_WRONLY)
+            os.write(file, chat)
+            os.fsync(file)
+            os.close(file)
+            os.link(f"{home}/chat", f"{home}/next")
+            os.rename(f"{home}/spare", f"{home}/chat")  # noqa: PTH104
+            os.rename(f"{home}/next", f"{home}/spare")  # noqa: PTH104
+            folder = os.open(home, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+
+
 OURS: tuple[type[Store], ...] = (OursStrict, OursJournal)
 
 
@@ -172,6 +220,6 @@ def contenders() -> Iterator[type[Store]]:
     """Give ours, then every peer."""
     from tests.benchmarks import peers_files, peers_servers, peers_sqlite
 
-    yield from (*OURS, Limit)
+    yield from (*OURS, FileLimit, Limit)
     for module in (peers_sqlite, peers_servers, peers_files):
         yield from module.PEERS

@@ -77,3 +77,16 @@ async def polled(
         await polling
         await inbox.close()
         await storage.close()
+
+
+@asynccontextmanager
+async def polling(dispatcher: Dispatcher, bot: Bot) -> AsyncIterator[None]:
+    """Poll as the program of a host does; at the end no handler is left to open a session anew."""
+    task = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False))
+    try:
+        yield
+    finally:
+        await dispatcher.stop_polling()
+        await task
+        await asyncio.gather(*dispatcher._handle_update_tasks, return_exceptions=True)
+        await bot.session.close()

@@ -18,6 +18,7 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from bot.playground import Playground
 from conversations import ConversationManager, JsonStorage
 from tests.playground_client import Person, labels
+from tests.polled import polling
 from tests.storages import texts
 
 ROOT = Path(__file__).parent.parent
@@ -41,12 +42,10 @@ async def running(example: str, folder: Path) -> AsyncIterator[Person]:
     dispatcher: Dispatcher = load(example).create_dispatcher(storage)
     async with Playground(port=0) as playground, Person(playground.url, BEN) as ben:
         bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
-        polling = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False))
         try:
-            yield ben
+            async with polling(dispatcher, bot):
+                yield ben
         finally:
-            await dispatcher.stop_polling()
-            await polling
             await storage.close()
 
 

@@ -23,6 +23,7 @@ from aiogram.types import (
 from bot.playground import Playground
 from tests.browser import needs_browser, open_browser
 from tests.playground_client import Person
+from tests.polled import polling
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, FilePayload, Page
@@ -92,13 +93,9 @@ async def running(
     bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
     if commands:
         await bot.set_my_commands(list(commands))
-    polling = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False))
-    try:
+    async with polling(dispatcher, bot):
         await playground.wait_for_call("getUpdates")
         yield bot
-    finally:
-        await dispatcher.stop_polling()
-        await polling
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from aiogram.types import MessageGenerationStopped as Stopped
 from bot.playground import Playground
 from bot.playground.updates import Updates
 from tests.playground_client import Person
+from tests.polled import polling
 from tests.waiting import PATIENCE
 
 Answer = dict[str, Any]
@@ -404,19 +405,16 @@ async def test_a_bot_of_aiogram_lives_here(playground: Playground, anna: Person)
         stopped.append(event.draft_id)
 
     bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
-    polling = asyncio.create_task(dispatcher.start_polling(bot, handle_signals=False))
+    async with polling(dispatcher, bot):
+        greeting = await anna.ask("/start", "Hi")
+        answer = await anna.tap(greeting, "Open")
+        edited = await anna.wait_text(greeting, "It is open")
+        await anna.stop(await anna.wait_draft("Gro"))
+        await anna.wait_for(lambda dialog: not dialog["drafts"])
+        await polls(playground, 4)
 
-    greeting = await anna.ask("/start", "Hi")
-    answer = await anna.tap(greeting, "Open")
-    edited = await anna.wait_text(greeting, "It is open")
-    await anna.stop(await anna.wait_draft("Gro"))
-    await anna.wait_for(lambda dialog: not dialog["drafts"])
-    await polls(playground, 4)
-
-    assert (answer["text"], answer["show_alert"]) == ("Opened", False)
-    assert "reply_markup" not in edited
-    await dispatcher.stop_polling()
-    await polling
+        assert (answer["text"], answer["show_alert"]) == ("Opened", False)
+        assert "reply_markup" not in edited
     assert stopped == [5]
 
 

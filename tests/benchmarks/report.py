@@ -134,7 +134,8 @@ chats of up to a hundred messages, for a file and its name are two syncs where S
 more with the length; with a journal it takes two thirds to nine tenths at any length, which is
 what the disk allows. A list of a thousand chats takes two to three times as much, for each file is
 looked at, lest an edit by hand be missed. SQLite with a group commit of its own beats both where a
-hundred people write at once.
+hundred people write at once; files alone cannot, for what the disk allows them is little more than
+what aiosqlite does.
 
 All contenders run in one process, take turns within every measure, and do the same: a message of
 about 500 Russian characters goes into one of a user's ten chats, and its count, tokens and time

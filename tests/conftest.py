@@ -9,7 +9,6 @@ from typing import Any
 import aiohttp
 import pytest
 from aiogram import Bot, Dispatcher
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.types import User
 
 from bot import create_router
@@ -17,7 +16,7 @@ from bot.answerers.echo import EchoAnswerer
 from bot.playground import Playground
 from conversations import ConversationManager, JsonStorage
 from tests.file_format import assert_format
-from tests.playground_client import Person
+from tests.playground_client import Person, client_of
 from tests.postgres_server import database_url, own_server, started_server
 from tests.storage_verbs import prepared
 from tests.telegram import BOT_USER, Client, FakeTelegram, MakeClient
@@ -87,7 +86,7 @@ async def anna(playground: Playground) -> AsyncIterator[Person]:
 @pytest.fixture
 async def api(playground: Playground) -> AsyncIterator[Bot]:
     """aiogram's own client of the playground."""
-    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
+    bot = client_of(playground)
     yield bot
     await bot.session.close()
 

@@ -24,12 +24,20 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import aiohttp
+from aiogram import Bot
+from aiogram.client.session.aiohttp import AiohttpSession
 
+from bot.playground import Playground
 from tests.waiting import PATIENCE
 
 Message = dict[str, Any]
 Dialog = dict[str, Any]
 Result = TypeVar("Result")
+
+
+def client_of(playground: Playground) -> Bot:
+    """Make aiogram's own client of a playground; whoever asks for it closes its session."""
+    return Bot(playground.token, session=AiohttpSession(api=playground.api))
 
 
 class Person:

@@ -12,12 +12,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 
-from aiogram import Bot, Dispatcher
-from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram import Dispatcher
 
 from bot.playground import Playground
 from conversations import ConversationManager, JsonStorage
-from tests.playground_client import Person, labels
+from tests.playground_client import Person, client_of, labels
 from tests.polled import polling
 from tests.storages import texts
 
@@ -41,7 +40,7 @@ async def running(example: str, folder: Path) -> AsyncIterator[Person]:
     storage = JsonStorage(folder)
     dispatcher: Dispatcher = load(example).create_dispatcher(storage)
     async with Playground(port=0) as playground, Person(playground.url, BEN) as ben:
-        bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
+        bot = client_of(playground)
         try:
             async with polling(dispatcher, bot):
                 yield ben

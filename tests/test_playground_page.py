@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aiogram import Bot, Dispatcher, F
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.enums import ContentType
 from aiogram.types import (
     BotCommand,
@@ -22,7 +21,7 @@ from aiogram.types import (
 
 from bot.playground import Playground
 from tests.browser import needs_browser, open_browser
-from tests.playground_client import Person
+from tests.playground_client import Person, client_of
 from tests.polled import polling
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def tiny_bot() -> Dispatcher:
 async def running(
     playground: Playground, dispatcher: Dispatcher, *commands: BotCommand
 ) -> AsyncIterator[Bot]:
-    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
+    bot = client_of(playground)
     if commands:
         await bot.set_my_commands(list(commands))
     async with polling(dispatcher, bot):
@@ -152,19 +151,19 @@ async def test_a_person_types_and_presses(playground: Playground, page: "Page") 
         await expect(greeting.get_by_test_id("button")).to_have_count(0)
 
 
-async def test_the_spinner_turns_until_the_answer(playground: Playground, page: "Page") -> None:
-    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
-    await bot.send_message(1001, "x", reply_markup=keyboard(button("Go", "go")))
+async def test_the_spinner_turns_until_the_answer(
+    playground: Playground, api: Bot, page: "Page"
+) -> None:
+    await api.send_message(1001, "x", reply_markup=keyboard(button("Go", "go")))
     await page.goto(playground.url, wait_until="domcontentloaded")
 
     await page.get_by_test_id("button").click()
 
     await expect(page.locator('[data-testid="button"][data-waiting="true"]')).to_have_count(1)
-    [update] = await bot.get_updates()
+    [update] = await api.get_updates()
     assert update.callback_query is not None
-    await bot.answer_callback_query(update.callback_query.id)
+    await api.answer_callback_query(update.callback_query.id)
     await expect(page.locator('[data-testid="button"][data-waiting="true"]')).to_have_count(0)
-    await bot.session.close()
 
 
 async def test_a_forced_reply_opens_the_composer(playground: Playground, page: "Page") -> None:
@@ -257,25 +256,25 @@ async def test_attachments_both_ways(playground: Playground, page: "Page", tmp_p
         assert await asyncio.to_thread(saved.read_text, encoding="utf-8") == "молоко"
 
 
-async def test_a_growing_answer_can_be_stopped(playground: Playground, page: "Page") -> None:
-    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
-    await bot.send_message(1001, "hi")
+async def test_a_growing_answer_can_be_stopped(
+    playground: Playground, api: Bot, page: "Page"
+) -> None:
+    await api.send_message(1001, "hi")
     await page.goto(playground.url, wait_until="domcontentloaded")
     await expect(page.locator(ONLINE)).to_be_visible()
-    await bot.send_chat_action(1001, "typing")
+    await api.send_chat_action(1001, "typing")
     await expect(page.get_by_test_id("typing")).to_be_visible()
-    await bot.send_message_draft(1001, 2**60 + 1, can_stop=True)
+    await api.send_message_draft(1001, 2**60 + 1, can_stop=True)
     await expect(page.get_by_test_id("draft")).to_contain_text("Думает")
-    await bot.send_message_draft(1001, 2**60 + 1, text="One two", can_stop=True)
+    await api.send_message_draft(1001, 2**60 + 1, text="One two", can_stop=True)
     await expect(page.get_by_test_id("draft")).to_contain_text("One two")
 
     await page.get_by_test_id("draft-stop").click()
 
     await expect(page.get_by_test_id("draft")).to_have_count(0)
-    [update] = await bot.get_updates()
+    [update] = await api.get_updates()
     assert update.stopped_message_generation is not None
     assert update.stopped_message_generation.draft_id == 2**60 + 1
-    await bot.session.close()
 
 
 async def test_the_page_comes_back_after_a_restart(page: "Page", tmp_path: Path) -> None:

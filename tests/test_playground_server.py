@@ -9,7 +9,6 @@ from typing import Any
 import aiohttp
 import pytest
 from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.exceptions import (
     TelegramBadRequest,
     TelegramForbiddenError,
@@ -22,7 +21,7 @@ from aiogram.utils.token import validate_token
 
 from bot.playground import Playground
 from bot.playground.dialogs import MAX_MESSAGES
-from tests.playground_client import Person
+from tests.playground_client import Person, client_of
 from tests.waiting import PATIENCE
 
 
@@ -85,7 +84,7 @@ async def test_a_restart_loses_nothing(tmp_path: Path) -> None:
     async with Playground(port=0, state_path=path) as first, Person(first.url) as anna:
         await anna.send("first")
         await result_of(first, "getUpdates", allowed_updates=["message"])
-        bot = Bot(first.token, session=AiohttpSession(api=first.api))
+        bot = client_of(first)
         await bot.send_document(1001, BufferedInputFile(b"milk", "list.txt"), caption="here")
         await bot.set_my_commands([BotCommand(command="new", description="New")])
         await bot.session.close()

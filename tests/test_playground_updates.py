@@ -8,13 +8,12 @@ from typing import Any
 import aiohttp
 import pytest
 from aiogram import Bot, Dispatcher, F
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
 from aiogram.types import MessageGenerationStopped as Stopped
 
 from bot.playground import Playground
 from bot.playground.updates import Updates
-from tests.playground_client import Person
+from tests.playground_client import Person, client_of
 from tests.polled import polling
 from tests.waiting import PATIENCE
 
@@ -404,7 +403,7 @@ async def test_a_bot_of_aiogram_lives_here(playground: Playground, anna: Person)
     async def stop(event: Stopped) -> None:
         stopped.append(event.draft_id)
 
-    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
+    bot = client_of(playground)
     async with polling(dispatcher, bot):
         greeting = await anna.ask("/start", "Hi")
         answer = await anna.tap(greeting, "Open")

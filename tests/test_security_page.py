@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import (
     BotCommand,
@@ -48,13 +47,6 @@ async def playground() -> AsyncIterator[Playground]:
 
 
 @pytest.fixture
-async def bot(playground: Playground) -> AsyncIterator[Bot]:
-    bot = Bot(playground.token, session=AiohttpSession(api=playground.api))
-    yield bot
-    await bot.session.close()
-
-
-@pytest.fixture
 async def page(playground: Playground) -> AsyncIterator[Page]:
     """A page that nobody may call evil() on, nor show anything of their own on."""
     async with open_browser() as browser:
@@ -90,11 +82,11 @@ def keyboard(*labels: str) -> InlineKeyboardMarkup:
 
 
 async def test_messages_names_buttons_and_files(
-    playground: Playground, bot: Bot, page: Page
+    playground: Playground, api: Bot, page: Page
 ) -> None:
-    await bot.set_my_name(SHORT)
-    await bot.set_my_description(EVIL)
-    await bot.set_my_commands([BotCommand(command="new", description=EVIL)])
+    await api.set_my_name(SHORT)
+    await api.set_my_description(EVIL)
+    await api.set_my_commands([BotCommand(command="new", description=EVIL)])
     await page.goto(playground.url, wait_until="domcontentloaded")
     await expect(page.locator("#about-text")).to_have_text(EVIL)
     async with Person(playground.url) as anna:
@@ -104,13 +96,13 @@ async def test_messages_names_buttons_and_files(
     kinds = ("bold", "code", "spoiler", "blockquote", "expandable_blockquote", "underline")
     for kind in kinds:
         entity = MessageEntity(type=kind, offset=0, length=len(EVIL))
-        await bot.send_message(1001, EVIL, entities=[entity])
+        await api.send_message(1001, EVIL, entities=[entity])
     code = MessageEntity(type="pre", offset=0, length=len(EVIL), language=SHORT)
-    await bot.send_message(1001, EVIL, entities=[code], reply_markup=keyboard(EVIL, SHORT))
+    await api.send_message(1001, EVIL, entities=[code], reply_markup=keyboard(EVIL, SHORT))
     reply = ReplyParameters(message_id=said["message_id"])
-    await bot.send_message(1001, EVIL, reply_parameters=reply)
-    await bot.send_document(1001, BufferedInputFile(EVIL.encode(), FILE), caption=EVIL)
-    await bot.send_message_draft(1001, 7, text=EVIL, can_stop=True)
+    await api.send_message(1001, EVIL, reply_parameters=reply)
+    await api.send_document(1001, BufferedInputFile(EVIL.encode(), FILE), caption=EVIL)
+    await api.send_message_draft(1001, 7, text=EVIL, can_stop=True)
 
     await shown(page, "draft", EVIL)
     await expect(page.get_by_test_id("text").filter(has_text=EVIL)).to_have_count(11)
@@ -125,22 +117,22 @@ async def test_messages_names_buttons_and_files(
     await expect(page).to_have_title(SHORT)
 
 
-async def test_toasts_alerts_and_refusals(playground: Playground, bot: Bot, page: Page) -> None:
-    await bot.send_message(1001, "menu", reply_markup=keyboard("toast", "alert"))
+async def test_toasts_alerts_and_refusals(playground: Playground, api: Bot, page: Page) -> None:
+    await api.send_message(1001, "menu", reply_markup=keyboard("toast", "alert"))
     await page.goto(playground.url, wait_until="domcontentloaded")
     await page.get_by_test_id("button").filter(has_text="toast").click()
-    [update] = await bot.get_updates(timeout=10)
+    [update] = await api.get_updates(timeout=10)
     assert update.callback_query is not None
-    await bot.answer_callback_query(update.callback_query.id, text=EVIL)
+    await api.answer_callback_query(update.callback_query.id, text=EVIL)
     await expect(page.get_by_test_id("toast")).to_have_text(EVIL)
     await page.get_by_test_id("button").filter(has_text="alert").click()
-    [update] = await bot.get_updates(offset=update.update_id + 1, timeout=10)
+    [update] = await api.get_updates(offset=update.update_id + 1, timeout=10)
     assert update.callback_query is not None
-    await bot.answer_callback_query(update.callback_query.id, text=EVIL, show_alert=True)
+    await api.answer_callback_query(update.callback_query.id, text=EVIL, show_alert=True)
     await expect(page.get_by_test_id("alert")).to_contain_text(EVIL)
 
 
-async def test_links_lead_to_the_web_alone(playground: Playground, bot: Bot, page: Page) -> None:
+async def test_links_lead_to_the_web_alone(playground: Playground, api: Bot, page: Page) -> None:
     for url in (
         "javascript:evil()",
         "data:text/html,x",
@@ -149,14 +141,14 @@ async def test_links_lead_to_the_web_alone(playground: Playground, bot: Bot, pag
     ):
         link = MessageEntity(type="text_link", offset=0, length=1, url=url)
         with pytest.raises(TelegramBadRequest):
-            await bot.send_message(1001, "x", entities=[link])
+            await api.send_message(1001, "x", entities=[link])
         button = InlineKeyboardButton(text="x", url=url)
         markup = InlineKeyboardMarkup(inline_keyboard=[[button]])
         with pytest.raises(TelegramBadRequest):
-            await bot.send_message(1001, "x", reply_markup=markup)
-    await bot.send_message(1001, "javascript:evil() javascript://evil.com/%0aevil() tg://x?y=1")
+            await api.send_message(1001, "x", reply_markup=markup)
+    await api.send_message(1001, "javascript:evil() javascript://evil.com/%0aevil() tg://x?y=1")
     tg = MessageEntity(type="text_link", offset=0, length=1, url="tg://resolve?domain=x")
-    await bot.send_message(1001, "x", entities=[tg])
+    await api.send_message(1001, "x", entities=[tg])
     await page.goto(playground.url, wait_until="domcontentloaded")
     await expect(page.get_by_test_id("text")).to_have_count(2)
     for shown_link in await page.get_by_role("link").all():

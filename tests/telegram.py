@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import itertools
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,6 @@ from tests.waiting import PATIENCE
 
 BOT_ID = 42
 BOT_USER = {"id": BOT_ID, "is_bot": True, "first_name": "Bot", "username": "test_bot"}
-NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 class FakeTelegram(BaseSession):
@@ -164,7 +163,7 @@ class FakeTelegram(BaseSession):
     def _message(self, bot: Bot, chat_id: int, content: dict[str, Any]) -> Message:
         message = {
             "message_id": next(self._ids),
-            "date": int(NOW.timestamp()),
+            "date": stamp(),
             "chat": chat_of(chat_id),
             "from": BOT_USER,
             **content,
@@ -178,7 +177,7 @@ class FakeTelegram(BaseSession):
         chat_id, message_id = int(method.chat_id), next(self._ids)
         message = {
             "message_id": message_id,
-            "date": int(NOW.timestamp()),
+            "date": stamp(),
             "chat": chat_of(chat_id),
             "from": BOT_USER,
             **_content_of(method),
@@ -253,6 +252,11 @@ def _content_of(method: SendMessage | EditMessageText) -> dict[str, Any]:
     return method.model_dump(mode="json", exclude_none=True, include=shown)
 
 
+def stamp() -> int:
+    """Give the `date` of what is said now: Telegram's clock and the bot's show the same time."""
+    return int(time.time())
+
+
 def chat_of(chat_id: int) -> dict[str, Any]:
     if chat_id > 0:
         return {"id": chat_id, "type": "private", "first_name": "Person"}
@@ -318,10 +322,10 @@ class Client:
         """Write a message; other content than text goes by Telegram's names."""
         return await self.feed(message=self.message(text, **content))
 
-    async def ask(self, text: str) -> str:
+    async def ask(self, text: str, **content: Any) -> str:
         """Write a question and wait for what the bot says to it."""
         before = len(self.telegram.texts_in(self.chat_id))
-        await self.send(text)
+        await self.send(text, **content)
         await self.telegram.wait_for(lambda: len(self.telegram.texts_in(self.chat_id)) > before)
         return self.text
 
@@ -335,7 +339,7 @@ class Client:
         pressed = message if message is not None else self.screen
         if isinstance(pressed, Message):
             pressed = pressed.model_dump(mode="json", exclude_none=True, by_alias=True)
-            pressed["date"] = int(NOW.timestamp())
+            pressed["date"] = stamp()
         return await self.feed(callback_query=self.callback(data, pressed))
 
     def callback(self, data: str, message: dict[str, Any]) -> dict[str, Any]:
@@ -381,7 +385,7 @@ class Client:
     def message(self, text: str | None, **content: Any) -> dict[str, Any]:
         message = {
             "message_id": next(self._ids),
-            "date": int(NOW.timestamp()),
+            "date": stamp(),
             "chat": chat_of(self.chat_id),
             "from": self.user,
             **content,

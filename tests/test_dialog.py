@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,8 @@ async def settled(
 async def test_a_question_and_its_answer_are_in_the_file(
     client: Client, manager: ConversationManager, folder: Path
 ) -> None:
-    answer = await client.ask("Hello, is it me?")
+    asked_at = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
+    answer = await client.ask("Hello, is it me?", date=int(asked_at))
     chat = await manager.get_active_conversation_id(1001)
     assert chat is not None
     question, stored = await settled(manager, chat, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from aiogram.methods import SendMessage
 from bot import SimpleAnswerer, Turn, create_router
 from conversations import ConversationManager, ConversationMessage
 from tests.chats import fill, question
-from tests.telegram import BOT_USER, NOW, Client, FakeTelegram, MakeClient
+from tests.telegram import BOT_USER, Client, FakeTelegram, MakeClient, stamp
 from tests.waiting import PATIENCE
 
 GROUP = -1001234
@@ -182,7 +183,7 @@ async def test_an_answer_sent_as_a_file_leads_to_its_chat(
     assert answer.sent_as == "file"
     await client.send("/new")
     for count, number in enumerate((answer.message_id, *answer.pieces), 2):
-        replied = {"message_id": number, "date": int(NOW.timestamp()), "from": BOT_USER,
+        replied = {"message_id": number, "date": stamp(), "from": BOT_USER,
                    "chat": {"id": 1001, "type": "private"}, "text": "x"}  # fmt: skip
         await client.send(f"about {number}", reply_to_message=replied)
         assert len(await noted(manager, chat, 2 * count)) == 2 * count
@@ -354,7 +355,7 @@ class TestGroups:
         chat = await active(manager)
         _, answer = await noted(manager, chat, 2)
         await private.send("/new")
-        there = {"message_id": answer.message_id, "date": int(NOW.timestamp()), "from": BOT_USER,
+        there = {"message_id": answer.message_id, "date": stamp(), "from": BOT_USER,
                  "chat": {"id": GROUP, "type": "supergroup"}, "text": "menu"}  # fmt: skip
         await group.send("hello", reply_to_message=there)
         await noted(manager, await active(manager), 2)
@@ -365,7 +366,7 @@ class TestGroups:
     ) -> None:
         chats = await fill(manager, 1001, 2)
         root = question(7, "the message with which the topic began")
-        root.timestamp = NOW.isoformat()
+        root.timestamp = datetime.now(UTC).isoformat()
         await manager.add_message(1001, chats[0], root)
         client = start(thread_id=7)
         beginning = client.message("x") | {"message_id": 7}
@@ -378,7 +379,9 @@ async def test_replies_of_other_people_are_theirs(
 ) -> None:
     """Numbers of private dialogs are known to everybody; chats are not."""
     [chat] = await fill(manager, 1001, 1)
-    mine = ConversationMessage(NOW.isoformat(), 50, "bot_answer", "secret", sent_as="message")
+    mine = ConversationMessage(
+        datetime.now(UTC).isoformat(), 50, "bot_answer", "secret", sent_as="message"
+    )
     await manager.add_message(1001, chat, mine)
     other = make_client(2002)
     forged = other.message("x") | {"message_id": 50}

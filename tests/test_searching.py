@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,14 +14,14 @@ from bot.callbacks import HitButton, SearchAction, SearchButton, message_mark, o
 from bot.search_links import is_link, query_of_link, start_parameter
 from conversations import ConversationManager, ConversationMessage
 from tests.chats import fill, question
-from tests.telegram import NOW, Client, FakeTelegram, MakeClient, keyboard_of
+from tests.telegram import Client, FakeTelegram, MakeClient, keyboard_of
 
 GROUP = -1001234
 
 
 def answer(number: int, text: str, **facts: Any) -> ConversationMessage:
-    time = NOW.replace(minute=number % 60).isoformat()
-    return ConversationMessage(time, number, "bot_answer", text, **facts)
+    time = datetime(2026, 11, 22, 12, number % 60, tzinfo=UTC)
+    return ConversationMessage(time.isoformat(), number, "bot_answer", text, **facts)
 
 
 def bold(message: Message) -> list[str]:
@@ -304,7 +304,7 @@ async def test_another_message_of_the_same_number_is_not_led_to(
     await client.send("/help")
     number = client.screen.message_id
     [chat] = await fill(manager, 1001, 1)
-    time = (NOW - timedelta(days=days)).isoformat()
+    time = (datetime.now(UTC) - timedelta(days=days)).isoformat()
     said = ConversationMessage(time, number, "bot_answer", "from elsewhere")
     await manager.add_message(1001, chat, said)
     await client.send("/search elsewhere")

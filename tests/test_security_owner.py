@@ -11,6 +11,7 @@ import itertools
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ from bot.callbacks import (
 from bot.commands import COMMANDS
 from conversations import ConversationManager
 from tests.storages import tree
-from tests.telegram import NOW, Client, FakeTelegram, MakeClient
+from tests.telegram import Client, FakeTelegram, MakeClient
 from tests.waiting import PATIENCE
 
 VICTIM, STRANGER, GROUP = 1001, 2002, -1001234
@@ -60,7 +61,7 @@ FILLED: dict[type[CallbackData], dict[str, Any]] = {
     TransferButton: {},
     SettingButton: {"value": "ru"},
     InstructionsButton: {},
-    SweepButton: {"moment": encode_moment(NOW), "stamp": "abcdef"},
+    SweepButton: {"moment": encode_moment(datetime.now(UTC)), "stamp": "abcdef"},
     ForgetButton: {"stamp": "abcdef"},
     SearchButton: {"page": 0},
     HitButton: {"message": "abc"},

@@ -24,7 +24,7 @@ from bot.callbacks import ChatAction, ChatButton
 from conversations import Conversation, ConversationManager, ConversationMessage, JsonStorage
 from tests.chats import question
 from tests.polled import polled
-from tests.telegram import BOT_USER, NOW, Client, QueueingTelegram, chat_of
+from tests.telegram import BOT_USER, Client, QueueingTelegram, chat_of, stamp
 
 PASTE = "слово " * 682 + "abcd"  # 4096 characters
 USERS = (1001, 1002)
@@ -67,7 +67,7 @@ class Story:
             return client.update(message=client.message(text))
 
         def presses(action: ChatAction, chat: str) -> dict[str, Any]:
-            menu = {"message_id": 5, "date": int(NOW.timestamp()), "chat": chat_of(user),
+            menu = {"message_id": 5, "date": stamp(), "chat": chat_of(user),
                     "from": BOT_USER, "text": "menu"}  # fmt: skip
             data = ChatButton(action=action, chat=chat).pack()
             return client.update(callback_query=client.callback(data, menu))
